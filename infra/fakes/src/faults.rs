@@ -2,7 +2,8 @@
 //!
 //! A test says what the next call of an operation meets (an answer, a cut connection, a delay) or puts a
 //! [`Gate`] before or after its work, so that two requests interleave exactly as the test wants and a
-//! "crash" is the caller being dropped while the gate is shut.
+//! "crash" is the caller being dropped while the gate is shut. A call that has arrived is worked on even if its
+//! caller is gone, as at the real service; one that is to do nothing is [`Fault::CutBefore`].
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -178,6 +179,7 @@ impl Faults {
             Some(Fault::CutBefore) => return Err(Cut),
             Some(Fault::CutAfter) => {
                 work.await;
+                pass(after).await;
                 return Err(Cut);
             }
             Some(Fault::DelayBefore(delay)) => {

@@ -36,13 +36,20 @@ impl Drop for Server {
 }
 
 /// Serves `answer` on a loopback port (`0`: any free one); an `Err(Cut)` closes the connection.
-#[expect(clippy::disallowed_methods, reason = "a server on a laptop, not a Lambda that may be frozen")]
 pub async fn serve<A, F>(port: u16, answer: A) -> std::io::Result<Server>
 where
     A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response<Body>, Cut>> + Send + 'static,
 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    serve_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?, answer)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a server on a laptop, not a Lambda that may be frozen")]
+fn serve_on<A, F>(listener: TcpListener, answer: A) -> std::io::Result<Server>
+where
+    A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Response<Body>, Cut>> + Send + 'static,
+{
     let addr = listener.local_addr()?;
     let accepting = tokio::spawn(async move {
         let mut connections = JoinSet::new();
@@ -51,6 +58,11 @@ where
             stream.set_nodelay(true).ok();
             while connections.try_join_next().is_some() {}
             let answer = answer.clone();
+            // By itself, because a caller that hangs up must not undo what its request set going.
+            let answer = move |request| {
+                let work = tokio::spawn(answer(request));
+                async move { work.await.unwrap_or(Err(Cut)) }
+            };
             connections.spawn(async move {
                 let serving = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service_fn(answer));
@@ -62,9 +74,9 @@ where
     Ok(Server { addr, accepting })
 }
 
-/// Serves an axum router that never cuts.
-pub async fn serve_router(port: u16, router: axum::Router) -> std::io::Result<Server> {
-    serve(port, move |request: Request<Incoming>| {
+/// Serves an axum router that never cuts, on a port that is taken already: what it answers may hold its own URL.
+pub fn serve_router(listener: TcpListener, router: axum::Router) -> std::io::Result<Server> {
+    serve_on(listener, move |request: Request<Incoming>| {
         let router = router.clone();
         async move {
             let answer: Result<_, Infallible> =
@@ -75,5 +87,4 @@ pub async fn serve_router(port: u16, router: axum::Router) -> std::io::Result<Se
             }
         }
     })
-    .await
 }
