@@ -1,4 +1,25 @@
 //! Holdfast's one library: the rules, the table, the vault, the calendars and the flows that every
 //! function shares. Nothing in here knows who calls it.
+//!
+//! | room | may name | never contains |
+//! | --- | --- | --- |
+//! | [`domain`] | std, serde, chrono, chrono-tz, thiserror | async, clock, environment, SDK types, HTTP status, logs |
+//! | [`store`], [`vault`] | domain (the store also the clock) | HTTP status, decisions |
+//! | [`calendars`] | domain, clock | the table, KMS |
+//! | [`flows`] | domain, store, vault, calendars, clock, bus, app | axum, status codes, HTML |
+//! | [`http`] | domain, flows, errors of the rest, app | SDK calls |
 
+pub mod app;
+pub mod bus;
+pub mod calendars;
+pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod flows;
+pub mod http;
+pub mod lambda;
+pub mod store;
+pub mod telemetry;
+pub mod vault;
+
+pub use app::App;

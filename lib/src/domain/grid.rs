@@ -196,6 +196,7 @@ impl Span {
     }
 
     /// What lies in both; empty when nothing does.
+    #[must_use]
     pub fn intersect(self, other: Span) -> Span {
         let start = self.start.max(other.start);
         Span::new(start, self.end.min(other.end))
@@ -239,6 +240,7 @@ impl Day {
     }
 
     /// The day after.
+    #[must_use]
     pub fn next(self) -> Day {
         Day(self.0 + 1)
     }

@@ -90,6 +90,14 @@ id!(
     |text| (1..=60).contains(&text.len()) && is_slug(text)
 );
 
+impl BookingId {
+    /// The id of these characters of base32hex; any other character is left out.
+    pub fn from_base32hex(characters: &str) -> Self {
+        let kept = characters.chars().filter(|c| matches!(c, '0'..='9' | 'a'..='v')).take(32);
+        Self("bkg_".chars().chain(kept).collect())
+    }
+}
+
 fn is_slug(text: &str) -> bool {
     !text.starts_with('-')
         && !text.ends_with('-')

@@ -1,7 +1,23 @@
 //! Pure rules: what a slot is, when it is free, what a booking may become. No clock, no network, no table.
 
+pub mod booking;
+pub mod day;
+pub mod event_type;
 pub mod grid;
+pub mod host;
 pub mod ids;
+pub mod integration;
+pub mod schedule;
+pub mod slots;
+pub mod zone;
 
+pub use booking::{Booking, BookingStatus, CalendarLink, CalendarSync, Claimed, Guest, Pushed};
+pub use day::{Claim, DayState};
+pub use event_type::EventType;
 pub use grid::{Cells, Day, DayBits, Span, Tick, Ticks};
+pub use host::Host;
 pub use ids::{BookingId, EventTypeSlug, HostId, IdError, IntegrationId, Provider, Tenant};
+pub use integration::{Freshness, Integration, IntegrationStatus};
+pub use schedule::{DayHours, Hours, HoursError, Schedule, TimeOfDay, Week};
+pub use slots::{LocalDay, LocalSlot, Refusal, Timeline};
+pub use zone::{LocalInstant, Offsets, Rfc3339, local_days, start_of_local_day};

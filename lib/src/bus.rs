@@ -1,0 +1,83 @@
+//! The event bus: what happened, for whoever wants to know.
+//! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
+
+use std::time::Duration;
+
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+
+/// The source of every event of ours.
+pub const SOURCE: &str = "holdfast";
+/// An integration or a booking is due: the detail is a [`crate::flows::Work`].
+pub const SYNC_DUE: &str = "sync.due";
+
+const AT_ONCE: usize = 10;
+const TRIES: u32 = 4;
+
+/// One event to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What happened, e.g. `booking.confirmed`.
+    pub detail_type: String,
+    /// The event's JSON object.
+    pub detail: String,
+}
+
+/// Not every event was taken, for as long as it was tried.
+#[derive(Debug, thiserror::Error)]
+#[error("{left} events were not taken by the bus")]
+pub struct BusError {
+    left: usize,
+}
+
+/// The bus by its name.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    client: Client,
+    name: String,
+}
+
+impl Bus {
+    /// The bus `name` behind this client.
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    /// Publishes all of these. The bus may take some of a call and refuse others: those are given again.
+    pub async fn publish(&self, events: &[Event]) -> Result<(), BusError> {
+        let mut left: Vec<&Event> = events.iter().collect();
+        for attempt in 0..TRIES {
+            if left.is_empty() {
+                break;
+            }
+            if attempt > 0 {
+                tokio::time::sleep(Duration::from_millis(50 << attempt).mul_f64(fastrand::f64())).await;
+            }
+            let mut refused = Vec::new();
+            for chunk in left.chunks(AT_ONCE) {
+                refused.extend(self.put(chunk).await);
+            }
+            left = refused;
+        }
+        if left.is_empty() { Ok(()) } else { Err(BusError { left: left.len() }) }
+    }
+
+    /// One call; gives back what was not taken.
+    async fn put<'a>(&self, events: &[&'a Event]) -> Vec<&'a Event> {
+        let entries = events.iter().map(|event| {
+            PutEventsRequestEntry::builder()
+                .event_bus_name(&self.name)
+                .source(SOURCE)
+                .detail_type(&event.detail_type)
+                .detail(&event.detail)
+                .build()
+        });
+        let Ok(answer) = self.client.put_events().set_entries(Some(entries.collect())).send().await else {
+            return events.to_vec();
+        };
+        let outcomes = answer.entries.unwrap_or_default();
+        // An answer that is too short says nothing about the rest.
+        let taken = |at: usize| outcomes.get(at).is_some_and(|entry| entry.error_code.is_none());
+        events.iter().enumerate().filter(|(at, _)| !taken(*at)).map(|(_, event)| *event).collect()
+    }
+}

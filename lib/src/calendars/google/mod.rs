@@ -1,0 +1,504 @@
+//! Google Calendar, version 3. The contract is its discovery document
+//! (<https://www.googleapis.com/discovery/v1/apis/calendar/v3/rest>).
+//!
+//! Busy time comes from two places. Calendars that only block are asked for free/busy, which knows recurrence,
+//! declined invitations and the rest by itself. The calendar that we write to is read event by event, because
+//! free/busy cannot leave our own events out, and subtracting their time would uncover what lies beneath them.
+
+mod errors;
+mod wire;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use futures::future::try_join;
+use reqwest::{Method, RequestBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::time::Instant;
+use url::Url;
+
+use self::errors::{done, json, of_one_calendar};
+use self::wire::{Event, FreeBusy, ListedCalendar, Page, Reading, rfc3339};
+use super::http::{Repeat, Sending};
+use super::oauth::Registration;
+use super::{
+    Account, Authorize, Busy, BusyQuery, Calendar, CalendarError, CalendarId, CalendarInfo, Call, EventDraft,
+    EventId, Grant, Http, INTEGRATION_PROPERTY, Notify, OwnEvent, Placed,
+};
+use crate::clock::Clock;
+use crate::domain::{IntegrationId, Span, Tick};
+
+/// What we ask for, each with the broader scopes that cover it: the narrowest first, as the consent page shows
+/// it. `calendar.app.created` is no substitute: it reaches only calendars that we made.
+const SCOPES: [(&str, &[&str]); 3] = [
+    (
+        "https://www.googleapis.com/auth/calendar.freebusy",
+        &[
+            "https://www.googleapis.com/auth/calendar.events.freebusy",
+            "https://www.googleapis.com/auth/calendar.readonly",
+            "https://www.googleapis.com/auth/calendar",
+        ],
+    ),
+    (
+        "https://www.googleapis.com/auth/calendar.events.owned",
+        &["https://www.googleapis.com/auth/calendar.events", "https://www.googleapis.com/auth/calendar"],
+    ),
+    (
+        "https://www.googleapis.com/auth/calendar.calendarlist.readonly",
+        &[
+            "https://www.googleapis.com/auth/calendar.calendarlist",
+            "https://www.googleapis.com/auth/calendar.readonly",
+            "https://www.googleapis.com/auth/calendar",
+        ],
+    ),
+];
+
+/// `calendarExpansionMax` of free/busy.
+const CALENDARS_A_QUERY: usize = 50;
+/// Free/busy answers `timeRangeTooLong` somewhere past three months; the limit is not documented. This is enough
+/// for the usual window of 60 days with its edges.
+const DAYS_A_QUERY: i64 = 70;
+/// A list that takes more pages than this does not end.
+const MOST_PAGES: usize = 100;
+
+const EVENT: &str = "/calendars/{calendar}/events/{event}";
+const EVENTS: &str = "/calendars/{calendar}/events";
+const PLACED_FIELDS: &str = "id,etag,status,start,end,htmlLink";
+
+/// Our registration in Google's console, and where Google is.
+#[derive(Clone, Debug)]
+pub struct GoogleConfig {
+    /// The OAuth client's id.
+    pub client_id: String,
+    /// The OAuth client's secret.
+    pub client_secret: SecretString,
+    /// The consent page.
+    pub authorize_url: Url,
+    /// Where codes and refresh tokens become access tokens.
+    pub token_url: Url,
+    /// Where tokens are given back.
+    pub revoke_url: Url,
+    /// The API with its version: everything up to `/calendars` and `/users`.
+    pub api_url: Url,
+}
+
+impl GoogleConfig {
+    /// A client at Google's own addresses.
+    #[expect(clippy::expect_used, reason = "the addresses are constants, and a test parses them")]
+    pub fn new(client_id: String, client_secret: SecretString) -> Self {
+        let constant = |url: &str| url.parse().expect("a constant address parses");
+        Self {
+            client_id,
+            client_secret,
+            authorize_url: constant("https://accounts.google.com/o/oauth2/v2/auth"),
+            token_url: constant("https://oauth2.googleapis.com/token"),
+            revoke_url: constant("https://oauth2.googleapis.com/revoke"),
+            api_url: constant("https://www.googleapis.com/calendar/v3"),
+        }
+    }
+}
+
+/// Google Calendar.
+#[derive(Debug)]
+pub struct Google {
+    config: GoogleConfig,
+    registration: Registration,
+    http: Http,
+    clock: Clock,
+}
+
+impl Google {
+    /// Google with these credentials.
+    pub fn new(config: GoogleConfig, http: Http, clock: Clock) -> Self {
+        let registration = Registration::new(
+            http.clone(),
+            config.client_id.clone(),
+            config.client_secret.clone(),
+            config.token_url.clone(),
+            config.revoke_url.clone(),
+        );
+        Self { config, registration, http, clock }
+    }
+
+    /// The address of a thing in the API; each segment is escaped as a whole (calendar ids contain `#`).
+    fn url(&self, segments: &[&str]) -> Url {
+        let mut url = self.config.api_url.clone();
+        // An address without a path (`data:`) stays as it is, and fails when it is sent to.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
+
+    fn request(&self, call: Call<'_>, method: Method, url: Url) -> RequestBuilder {
+        self.http.request(method, url).bearer_auth(call.access.expose_secret())
+    }
+
+    /// Every call here may be repeated: reads and free/busy change nothing, patch and delete change the same
+    /// thing to the same, and insert names its own event.
+    fn sending(call: Call<'_>, route: &'static str) -> Sending {
+        Sending { route, deadline: call.deadline, repeat: Repeat::Freely }
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        call: Call<'_>,
+        route: &'static str,
+        url: Url,
+    ) -> Result<T, CalendarError> {
+        self.http.send(self.request(call, Method::GET, url), Self::sending(call, route), json).await
+    }
+
+    /// A whole list, page by page to its end, with the zone that its first page names.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        call: Call<'_>,
+        list: List,
+        url: Url,
+    ) -> Result<(Vec<T>, Option<Tz>), CalendarError> {
+        let mut items = Vec::new();
+        let mut zone = None;
+        let mut token: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let mut page_url = url.clone();
+            if let Some(token) = &token {
+                page_url.query_pairs_mut().append_pair("pageToken", token);
+            }
+            let page: Page<T> = self.get(call, list.route, page_url).await?;
+            if page.kind != list.kind {
+                return Err(CalendarError::Unreadable);
+            }
+            items.extend(page.items);
+            zone = zone.or_else(|| page.time_zone?.parse().ok());
+            match page.next_page_token.filter(|next| !next.is_empty()) {
+                None => return Ok((items, zone)),
+                // The same page again would be the same page for ever.
+                next if next == token => return Err(CalendarError::Unreadable),
+                next => token = next,
+            }
+        }
+        Err(CalendarError::Unreadable)
+    }
+
+    /// Free/busy of the calendars that only block.
+    async fn free_busy(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError> {
+        let calendars: Vec<_> =
+            query.conflicts.iter().filter(|calendar| Some(*calendar) != query.target).collect();
+        let mut busy = Busy::default();
+        for some in calendars.chunks(CALENDARS_A_QUERY) {
+            for window in pieces(query.window) {
+                busy.extend(self.free_busy_piece(call, some, window).await?);
+            }
+        }
+        // A calendar that failed in one piece of the window has failed; once is enough to say so.
+        busy.unreadable.sort_by(|(one, _), (other, _)| one.cmp(other));
+        busy.unreadable.dedup_by(|(one, _), (other, _)| one == other);
+        Ok(busy)
+    }
+
+    async fn free_busy_piece(
+        &self,
+        call: Call<'_>,
+        calendars: &[&CalendarId],
+        window: Span,
+    ) -> Result<Busy, CalendarError> {
+        let items: Vec<_> = calendars.iter().map(|calendar| json!({ "id": calendar.as_str() })).collect();
+        let body = json!({
+            "timeMin": rfc3339(window.start.instant()),
+            "timeMax": rfc3339(window.end.instant()),
+            "calendarExpansionMax": CALENDARS_A_QUERY,
+            "items": items,
+        });
+        let request = self.request(call, Method::POST, self.url(&["freeBusy"])).json(&body);
+        let answer: FreeBusy = self.http.send(request, Self::sending(call, "/freeBusy"), json).await?;
+        Ok(read_free_busy(&answer, calendars, window))
+    }
+
+    /// The target's events: other people's when they block, and ours.
+    async fn target(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError> {
+        let mut busy = Busy::default();
+        let Some(target) = query.target else { return Ok(busy) };
+        let mut url = self.events_url(target, query.window.start.instant());
+        url.query_pairs_mut()
+            .append_pair("timeMax", &rfc3339(query.window.end.instant()))
+            .append_pair("singleEvents", "true");
+        if !query.target_blocks {
+            only_of(&mut url, query.integration);
+        }
+        let (events, zone) = match self.list::<Event>(call, EVENT_LIST, url).await {
+            Ok(listed) => listed,
+            Err(error) if error.concerns_one_calendar() => {
+                busy.unreadable.push((target.clone(), error));
+                return Ok(busy);
+            }
+            Err(error) => return Err(error),
+        };
+        let mut all_read = true;
+        for event in events {
+            match event.read(zone, query.integration) {
+                Reading::Busy(span) if query.target_blocks => busy.spans.push(span.intersect(query.window)),
+                Reading::Busy(_) | Reading::Free => {}
+                Reading::Ours(own) => busy.own.push(own),
+                Reading::Unreadable => all_read = false,
+            }
+        }
+        if !all_read {
+            busy.unreadable.push((target.clone(), CalendarError::Unreadable));
+        }
+        Ok(busy)
+    }
+
+    /// Events that end after this instant, in the largest pages there are. Of the attendees only the account
+    /// itself is wanted, which is what Google leaves when there are more than it may list.
+    fn events_url(&self, calendar: &CalendarId, from: DateTime<Utc>) -> Url {
+        let mut url = self.url(&["calendars", calendar.as_str(), "events"]);
+        url.query_pairs_mut()
+            .append_pair("timeMin", &rfc3339(from))
+            .append_pair("maxResults", "2500")
+            .append_pair("maxAttendees", "1")
+            .append_pair("fields", &format!("kind,timeZone,nextPageToken,items({})", wire::EVENT_FIELDS));
+        url
+    }
+
+    fn event_url(&self, calendar: &CalendarId, id: &EventId) -> Url {
+        self.url(&["calendars", calendar.as_str(), "events", id.as_str()])
+    }
+
+    /// The zone of a calendar, which the answer about a single event leaves out.
+    async fn zone_of(&self, call: Call<'_>, calendar: &CalendarId) -> Result<Option<Tz>, CalendarError> {
+        let mut url = self.url(&["users", "me", "calendarList", calendar.as_str()]);
+        url.query_pairs_mut().append_pair("fields", "id,timeZone");
+        match self.get::<ListedCalendar>(call, "/users/me/calendarList/{calendar}", url).await {
+            Ok(listed) => Ok(listed.time_zone.and_then(|zone| zone.parse().ok())),
+            // Handed on, these would be taken for the event's.
+            Err(error) if error.concerns_one_calendar() => Err(CalendarError::Unreadable),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A kind of list: what it is called in the log and in its pages.
+#[derive(Clone, Copy)]
+struct List {
+    route: &'static str,
+    kind: &'static str,
+}
+
+const EVENT_LIST: List = List { route: EVENTS, kind: "calendar#events" };
+const CALENDAR_LIST: List = List { route: "/users/me/calendarList", kind: "calendar#calendarList" };
+
+#[async_trait]
+impl Calendar for Google {
+    fn authorize_url(&self, authorize: &Authorize<'_>) -> Url {
+        let mut url = self.config.authorize_url.clone();
+        let scopes = SCOPES.map(|(scope, _)| scope).join(" ");
+        let mut query = url.query_pairs_mut();
+        query
+            .append_pair("response_type", "code")
+            .append_pair("client_id", &self.config.client_id)
+            .append_pair("redirect_uri", authorize.redirect_uri)
+            .append_pair("scope", &scopes)
+            .append_pair("state", authorize.state)
+            .append_pair("code_challenge", authorize.challenge)
+            .append_pair("code_challenge_method", "S256")
+            // Without both, a second consent by the same account brings no refresh token.
+            .append_pair("access_type", "offline")
+            .append_pair("prompt", "consent")
+            .append_pair("include_granted_scopes", "true");
+        if let Some(account) = authorize.login_hint {
+            query.append_pair("login_hint", account);
+        }
+        drop(query);
+        url
+    }
+
+    fn missing_scopes(&self, granted: &[String]) -> Vec<&'static str> {
+        let has = |scope: &str| granted.iter().any(|granted| granted == scope);
+        SCOPES
+            .iter()
+            .filter(|(scope, broader)| !has(scope) && !broader.iter().any(|scope| has(scope)))
+            .map(|(scope, _)| *scope)
+            .collect()
+    }
+
+    async fn exchange(
+        &self,
+        code: &SecretString,
+        verifier: &SecretString,
+        redirect_uri: &str,
+        deadline: Instant,
+    ) -> Result<Grant, CalendarError> {
+        self.registration.exchange(code, verifier, redirect_uri, self.clock.now(), deadline).await
+    }
+
+    async fn refresh(&self, refresh: &SecretString, deadline: Instant) -> Result<Grant, CalendarError> {
+        self.registration.refresh(refresh, self.clock.now(), deadline).await
+    }
+
+    async fn revoke(&self, token: &SecretString, deadline: Instant) -> Result<(), CalendarError> {
+        self.registration.revoke(token, deadline).await
+    }
+
+    async fn account(&self, call: Call<'_>) -> Result<Account, CalendarError> {
+        let mut url = self.url(&["users", "me", "calendarList", "primary"]);
+        url.query_pairs_mut().append_pair("fields", "id,timeZone");
+        let primary: ListedCalendar = self.get(call, "/users/me/calendarList/primary", url).await?;
+        Ok(Account { email: primary.id, time_zone: primary.time_zone })
+    }
+
+    async fn calendars(&self, call: Call<'_>) -> Result<Vec<CalendarInfo>, CalendarError> {
+        let mut url = self.url(&["users", "me", "calendarList"]);
+        let fields = "id,summary,summaryOverride,timeZone,primary,deleted,accessRole,dataOwner";
+        url.query_pairs_mut()
+            .append_pair("maxResults", "250")
+            .append_pair("fields", &format!("kind,nextPageToken,items({fields})"));
+        let (listed, _) = self.list::<ListedCalendar>(call, CALENDAR_LIST, url).await?;
+        let account = listed.iter().find(|calendar| calendar.primary).map(|primary| primary.id.clone());
+        listed
+            .into_iter()
+            .filter(|calendar| !calendar.deleted)
+            .map(|calendar| calendar.into_info(account.as_deref()))
+            .collect()
+    }
+
+    async fn busy(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError> {
+        if query.window.is_empty() {
+            return Ok(Busy::default());
+        }
+        let (mut busy, target) = try_join(self.free_busy(call, query), self.target(call, query)).await?;
+        busy.extend(target);
+        busy.spans.retain(|span| !span.is_empty());
+        Ok(busy)
+    }
+
+    /// Series are not expanded: one that an owner made of an event of ours is still that event, and it might
+    /// have no end.
+    async fn own_events(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        integration: &IntegrationId,
+        from: DateTime<Utc>,
+    ) -> Result<Vec<OwnEvent>, CalendarError> {
+        let mut url = self.events_url(calendar, from);
+        only_of(&mut url, integration);
+        let (events, zone) = self.list::<Event>(call, EVENT_LIST, url).await?;
+        let mut own = Vec::new();
+        for event in events {
+            match event.read(zone, integration) {
+                Reading::Ours(event) => own.push(event),
+                // Copies made by hand carry the marks too.
+                Reading::Busy(_) | Reading::Free => {}
+                Reading::Unreadable => return Err(CalendarError::Unreadable),
+            }
+        }
+        Ok(own)
+    }
+
+    async fn event(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        id: &EventId,
+    ) -> Result<Placed, CalendarError> {
+        let mut url = self.event_url(calendar, id);
+        url.query_pairs_mut().append_pair("fields", PLACED_FIELDS);
+        let event: Event = self.get(call, EVENT, url).await?;
+        let zone = if event.is_all_day() { self.zone_of(call, calendar).await? } else { None };
+        event.placed(zone)
+    }
+
+    async fn insert_event(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        draft: &EventDraft,
+    ) -> Result<Placed, CalendarError> {
+        let mut url = self.url(&["calendars", calendar.as_str(), "events"]);
+        // The calendar tells the guest; an event without one has nobody to tell.
+        url.query_pairs_mut().append_pair("sendUpdates", "all").append_pair("fields", PLACED_FIELDS);
+        let request = self.request(call, Method::POST, url).json(&wire::insert_body(draft));
+        self.http.send(request, Self::sending(call, EVENTS), json::<Event>).await?.placed(None)
+    }
+
+    async fn update_event(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        draft: &EventDraft,
+    ) -> Result<Placed, CalendarError> {
+        let mut url = self.event_url(calendar, &draft.id);
+        url.query_pairs_mut().append_pair("sendUpdates", "all").append_pair("fields", PLACED_FIELDS);
+        let request = self.request(call, Method::PATCH, url).json(&wire::patch_body(draft));
+        let refused = match self.http.send(request, Self::sending(call, EVENT), json::<Event>).await {
+            Ok(event) => return event.placed(None),
+            Err(refused) => refused,
+        };
+        // Google forbids a change to a deleted event instead of saying that it is gone, and a host whose event
+        // was deleted must not be told that their permission was lost. Only reading it tells the two apart.
+        let forbidden = matches!(refused, CalendarError::Denied { .. } | CalendarError::Rejected { .. });
+        if forbidden && self.event(call, calendar, &draft.id).await == Err(CalendarError::Gone) {
+            return Err(CalendarError::Gone);
+        }
+        Err(refused)
+    }
+
+    async fn delete_event(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        id: &EventId,
+        notify: Notify,
+    ) -> Result<(), CalendarError> {
+        let mut url = self.event_url(calendar, id);
+        let updates = match notify {
+            Notify::Guests => "all",
+            Notify::Nobody => "none",
+        };
+        url.query_pairs_mut().append_pair("sendUpdates", updates);
+        self.http.send(self.request(call, Method::DELETE, url), Self::sending(call, EVENT), done).await
+    }
+}
+
+/// Narrows a list of events to those that carry this integration's mark.
+fn only_of(url: &mut Url, integration: &IntegrationId) {
+    url.query_pairs_mut()
+        .append_pair("privateExtendedProperty", &format!("{INTEGRATION_PROPERTY}={integration}"));
+}
+
+/// The window in pieces that free/busy accepts.
+fn pieces(window: Span) -> impl Iterator<Item = Span> {
+    let length = DAYS_A_QUERY * 288;
+    (window.start.index()..window.end.index()).step_by(usize::try_from(length).unwrap_or(usize::MAX)).map(
+        move |start| Span::new(Tick::from_index(start), window.end.min(Tick::from_index(start + length))),
+    )
+}
+
+/// Reads free/busy for the calendars that were asked about, not for those that were answered: one that is left
+/// out of the answer has not been read.
+fn read_free_busy(answer: &FreeBusy, calendars: &[&CalendarId], window: Span) -> Busy {
+    let mut busy = Busy::default();
+    for &calendar in calendars {
+        let mut failure = None;
+        if let Some(answered) = answer.calendars.get(calendar.as_str()) {
+            if !answered.errors.is_empty() {
+                failure = Some(of_one_calendar(answered.errors.iter().map(|error| error.reason.as_str())));
+            }
+            for period in &answered.busy {
+                match period.span() {
+                    Some(span) => busy.spans.push(span.intersect(window)),
+                    None => failure = Some(CalendarError::Unreadable),
+                }
+            }
+        } else {
+            failure = Some(CalendarError::Unreadable);
+        }
+        busy.unreadable.extend(failure.map(|error| (calendar.clone(), error)));
+    }
+    busy
+}
+
+#[cfg(test)]
+mod tests;

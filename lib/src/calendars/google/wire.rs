@@ -1,0 +1,546 @@
+//! The shapes of Google's answers (discovery document of `calendar:v3`) and what an event in them means for its
+//! owner's time. Doubt blocks: an event whose times cannot be read makes its calendar unreadable.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::calendars::{
+    BOOKING_PROPERTY, CalendarError, CalendarId, CalendarInfo, EventDraft, EventId, Guest,
+    INTEGRATION_PROPERTY, OwnEvent, Placed,
+};
+use crate::domain::{BookingId, IntegrationId, Span};
+
+/// One page of a list.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page<T> {
+    /// What kind of list this is. Asked for because an empty list may come without `items`, and nothing that
+    /// merely happens to be JSON shall pass for "no events".
+    pub kind: String,
+    pub next_page_token: Option<String>,
+    /// The zone of the calendar, in lists of events.
+    pub time_zone: Option<String>,
+    #[serde(default = "Vec::new")]
+    pub items: Vec<T>,
+}
+
+/// An entry of the account's list of calendars.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListedCalendar {
+    pub id: String,
+    pub summary: Option<String>,
+    pub summary_override: Option<String>,
+    pub time_zone: Option<String>,
+    #[serde(default)]
+    pub primary: bool,
+    #[serde(default)]
+    pub deleted: bool,
+    pub access_role: Option<String>,
+    pub data_owner: Option<String>,
+}
+
+impl ListedCalendar {
+    /// The entry in our words; `account` is the mail address of the account, the id of its primary calendar.
+    pub(super) fn into_info(self, account: Option<&str>) -> Result<CalendarInfo, CalendarError> {
+        let id: CalendarId = self.id.clone().try_into().map_err(|_malformed| CalendarError::Unreadable)?;
+        let role = self.access_role.as_deref();
+        // Several people can have the owner's role; the calendar belongs to its data owner alone.
+        let theirs = self.data_owner.as_deref().is_some_and(|owner| Some(owner) != account);
+        Ok(CalendarInfo {
+            id,
+            name: self.summary_override.or(self.summary).unwrap_or(self.id),
+            primary: self.primary,
+            writable: matches!(role, Some("owner" | "writer" | "writerWithoutPrivateAccess")),
+            owned: role == Some("owner") && !theirs,
+            time_zone: self.time_zone,
+        })
+    }
+}
+
+/// An answer to `freeBusy.query`.
+#[derive(Deserialize)]
+pub(super) struct FreeBusy {
+    pub calendars: HashMap<String, FreeBusyCalendar>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct FreeBusyCalendar {
+    #[serde(default)]
+    pub busy: Vec<Period>,
+    #[serde(default)]
+    pub errors: Vec<Reason>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Period {
+    start: String,
+    end: String,
+}
+
+impl Period {
+    /// The time on the grid, or `None` when it cannot be read.
+    pub(super) fn span(&self) -> Option<Span> {
+        span(instant(&self.start)?, instant(&self.end)?)
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Reason {
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// The part of an event that [`Event::read`] needs, as a `fields` mask.
+pub(super) const EVENT_FIELDS: &str = "id,etag,status,transparency,eventType,start,end,attendees(self,responseStatus),extendedProperties/private";
+
+/// An event. Every field may be missing: a deleted one has only its id.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Event {
+    pub id: String,
+    pub etag: Option<String>,
+    pub status: Option<String>,
+    pub transparency: Option<String>,
+    #[serde(rename = "eventType")]
+    pub sort: Option<String>,
+    pub start: Option<When>,
+    pub end: Option<When>,
+    #[serde(default)]
+    pub attendees: Vec<Attendee>,
+    #[serde(default)]
+    pub extended_properties: Properties,
+    pub html_link: Option<String>,
+}
+
+/// An instant (`dateTime`) or a whole day in the calendar's zone (`date`).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct When {
+    date: Option<String>,
+    date_time: Option<String>,
+    time_zone: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Attendee {
+    #[serde(rename = "self", default)]
+    is_self: bool,
+    response_status: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Properties {
+    #[serde(default)]
+    private: HashMap<String, String>,
+}
+
+/// What an event means for its owner's time.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Nothing: cancelled, or its owner counts as free.
+    Free,
+    /// This time is taken.
+    Busy(Span),
+    /// One that we wrote.
+    Ours(OwnEvent),
+    /// It has no times that can be read.
+    Unreadable,
+}
+
+impl Event {
+    /// Reads an event of a calendar in this zone.
+    pub(super) fn read(&self, zone: Option<Tz>, integration: &IntegrationId) -> Reading {
+        if self.is_cancelled() {
+            return Reading::Free;
+        }
+        let ours = self.ours(integration);
+        if ours.is_none() && !self.blocks() {
+            return Reading::Free;
+        }
+        let Some((starts_at, ends_at)) = self.times(zone) else { return Reading::Unreadable };
+        let Some(span) = span(starts_at, ends_at) else { return Reading::Unreadable };
+        match ours {
+            Some((id, booking, generation)) => {
+                let (etag, blocks) = (self.etag.clone(), self.blocks());
+                Reading::Ours(OwnEvent { id, booking, generation, starts_at, ends_at, span, etag, blocks })
+            }
+            None => Reading::Busy(span),
+        }
+    }
+
+    /// What one's own read or write of an event says. `Gone` when it was cancelled.
+    pub(super) fn placed(self, zone: Option<Tz>) -> Result<Placed, CalendarError> {
+        if self.is_cancelled() {
+            return Err(CalendarError::Gone);
+        }
+        let (starts_at, ends_at) = self.times(zone).ok_or(CalendarError::Unreadable)?;
+        Ok(Placed { etag: self.etag, starts_at, ends_at, link: self.html_link })
+    }
+
+    /// Whether it has a date without a time, and so needs its calendar's zone to be understood.
+    pub(super) fn is_all_day(&self) -> bool {
+        !self.is_cancelled() && self.start.as_ref().is_some_and(|start| start.date.is_some())
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.status.as_deref() == Some("cancelled")
+    }
+
+    /// Whether it takes its owner's time. Focus time and out of office do; so does what Gmail finds in a booking
+    /// confirmation, unless it is marked free like any other: its owner is on that train.
+    fn blocks(&self) -> bool {
+        let marked_free = self.transparency.as_deref() == Some("transparent");
+        let says_nothing = matches!(self.sort.as_deref(), Some("workingLocation" | "birthday"));
+        let declined = self
+            .attendees
+            .iter()
+            .any(|attendee| attendee.is_self && attendee.response_status.as_deref() == Some("declined"));
+        !(marked_free || says_nothing || declined)
+    }
+
+    fn ours(&self, integration: &IntegrationId) -> Option<(EventId, BookingId, u32)> {
+        let id: EventId = self.id.parse().ok()?;
+        let (booking, generation) = id.booking_and_generation()?;
+        let mark = |name: &str| self.extended_properties.private.get(name).map(String::as_str);
+        let marked = mark(INTEGRATION_PROPERTY) == Some(integration.as_str())
+            && mark(BOOKING_PROPERTY) == Some(booking.as_str());
+        marked.then_some((id, booking, generation))
+    }
+
+    fn times(&self, zone: Option<Tz>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let starts_at = self.start.as_ref()?.instant(zone, Edge::Start)?;
+        let ends_at = self.end.as_ref()?.instant(zone, Edge::End)?;
+        (starts_at <= ends_at).then_some((starts_at, ends_at))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Edge {
+    Start,
+    End,
+}
+
+impl When {
+    fn instant(&self, calendar_zone: Option<Tz>, edge: Edge) -> Option<DateTime<Utc>> {
+        match (&self.date_time, &self.date) {
+            (Some(text), _) => instant(text).or_else(|| {
+                // The contract lets the offset be left out when a zone stands beside it.
+                let local = text.parse::<NaiveDateTime>().ok()?;
+                in_zone(local, self.time_zone.as_deref()?.parse().ok()?, edge)
+            }),
+            (None, Some(text)) => {
+                let midnight = text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN);
+                in_zone(midnight, calendar_zone?, edge)
+            }
+            (None, None) => None,
+        }
+    }
+}
+
+/// A local time as an instant, outward where the zone leaves a choice: of two, the earlier one starts and the
+/// later one ends. A local time that is skipped (midnight in Cairo, a whole day in Apia) is the first after it.
+fn in_zone(local: NaiveDateTime, zone: Tz, edge: Edge) -> Option<DateTime<Utc>> {
+    let longest_gap = 4 * 25;
+    (0..=longest_gap).find_map(|quarter| {
+        let found = zone.from_local_datetime(&(local + TimeDelta::minutes(15 * quarter)));
+        let found = match edge {
+            Edge::Start => found.earliest(),
+            Edge::End => found.latest(),
+        };
+        found.map(|instant| instant.to_utc())
+    })
+}
+
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc())
+}
+
+fn span(start: DateTime<Utc>, end: DateTime<Utc>) -> Option<Span> {
+    (start <= end).then(|| Span::outward(start, end))
+}
+
+/// The body of `events.insert`.
+pub(super) fn insert_body(draft: &EventDraft) -> Value {
+    let zone = draft.time_zone.name();
+    let mut body = owned_fields(draft, |at| json!({ "dateTime": rfc3339(at), "timeZone": zone }));
+    if let Some(fields) = body.as_object_mut() {
+        let invite = |guest: &Guest| json!({ "email": guest.email, "displayName": guest.name });
+        fields.insert("id".to_owned(), json!(draft.id.as_str()));
+        fields.insert("attendees".to_owned(), draft.guest.iter().map(invite).collect());
+    }
+    body
+}
+
+/// The body of `events.patch`: what is ours in an event that stands. Without its null, an event that its owner
+/// had stretched over the whole day would end up with both a date and a time, which Google refuses.
+///
+/// The attendees are left out. A patch replaces arrays whole: it would throw out colleagues whom the host added,
+/// and forget every answer that the guest gave.
+pub(super) fn patch_body(draft: &EventDraft) -> Value {
+    let zone = draft.time_zone.name();
+    owned_fields(draft, |at| json!({ "dateTime": rfc3339(at), "timeZone": zone, "date": null }))
+}
+
+fn owned_fields(draft: &EventDraft, when: impl Fn(DateTime<Utc>) -> Value) -> Value {
+    let remind = |minutes: &u16| json!({ "method": "popup", "minutes": minutes.min(&LONGEST_REMINDER) });
+    let reminders: Value = draft.reminder_minutes.iter().take(MOST_REMINDERS).map(remind).collect();
+    json!({
+        "summary": draft.title,
+        "description": escape(&draft.description),
+        "location": draft.location.as_deref().unwrap_or_default(),
+        "start": when(draft.starts_at),
+        "end": when(draft.ends_at),
+        "transparency": "opaque",
+        "visibility": if draft.private { "private" } else { "default" },
+        "reminders": { "useDefault": false, "overrides": reminders },
+        "extendedProperties": { "private": {
+            INTEGRATION_PROPERTY: draft.integration.as_str(),
+            BOOKING_PROPERTY: draft.booking.as_str(),
+        } },
+    })
+}
+
+/// Google reads descriptions as HTML: without this a guest's note could carry a link under another name.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// An instant as Google's queries and bodies take it.
+pub(super) fn rfc3339(instant: DateTime<Utc>) -> String {
+    instant.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+const MOST_REMINDERS: usize = 5;
+/// Four weeks, in minutes.
+const LONGEST_REMINDER: u16 = 40_320;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Tick;
+
+    const BERLIN: Tz = Tz::Europe__Berlin;
+
+    fn integration() -> IntegrationId {
+        "int_ada1".parse().unwrap()
+    }
+
+    fn read_in(zone: Option<Tz>, event: Value) -> Reading {
+        serde_json::from_value::<Event>(event).unwrap().read(zone, &integration())
+    }
+
+    fn read(event: Value) -> Reading {
+        read_in(Some(BERLIN), event)
+    }
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn busy(start: &str, end: &str) -> Reading {
+        Reading::Busy(Span::new(Tick::exact(at(start)).unwrap(), Tick::exact(at(end)).unwrap()))
+    }
+
+    fn timed(extra: &Value) -> Value {
+        let mut event = json!({
+            "id": "e1", "status": "confirmed",
+            "start": { "dateTime": "2026-11-20T10:02:00+01:00" }, "end": { "dateTime": "2026-11-20T10:28:00+01:00" },
+        });
+        event.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        event
+    }
+
+    fn days(start: &str, end: &str) -> Value {
+        json!({ "id": "e1", "start": { "date": start }, "end": { "date": end } })
+    }
+
+    #[test]
+    fn what_blocks_is_rounded_outward() {
+        let expected = busy("2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z");
+        for extra in [
+            json!({}),
+            json!({ "status": "tentative" }),
+            json!({ "transparency": "opaque" }),
+            json!({ "eventType": "focusTime" }),
+            json!({ "eventType": "outOfOffice" }),
+            json!({ "eventType": "fromGmail" }),
+            json!({ "eventType": "somethingNew" }),
+            json!({ "attendees": [{ "self": true, "responseStatus": "needsAction" }] }),
+            json!({ "attendees": [{ "responseStatus": "declined" }, { "self": true, "responseStatus": "accepted" }] }),
+        ] {
+            assert_eq!(read(timed(&extra)), expected, "{extra}");
+        }
+    }
+
+    #[test]
+    fn what_leaves_its_owner_free_does_not_block() {
+        for extra in [
+            json!({ "transparency": "transparent" }),
+            json!({ "eventType": "fromGmail", "transparency": "transparent" }),
+            json!({ "eventType": "workingLocation" }),
+            json!({ "eventType": "birthday" }),
+            json!({ "attendees": [{ "self": true, "responseStatus": "declined" }] }),
+            json!({ "status": "cancelled" }),
+        ] {
+            assert_eq!(read(timed(&extra)), Reading::Free, "{extra}");
+        }
+        // A cancelled exception of a series has neither start nor end.
+        assert_eq!(read(json!({ "id": "e1_20261120", "status": "cancelled" })), Reading::Free);
+    }
+
+    #[test]
+    fn a_whole_day_is_that_day_in_the_zone_of_its_calendar() {
+        assert_eq!(
+            read(days("2026-11-20", "2026-11-21")),
+            busy("2026-11-19T23:00:00Z", "2026-11-20T23:00:00Z")
+        );
+        // The clocks go back: 25 hours.
+        assert_eq!(
+            read(days("2026-10-25", "2026-10-26")),
+            busy("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z")
+        );
+        assert_eq!(read_in(None, days("2026-11-20", "2026-11-21")), Reading::Unreadable);
+    }
+
+    #[test]
+    fn a_midnight_that_does_not_exist_is_the_first_moment_after_it() {
+        let cairo = read_in(Some(Tz::Africa__Cairo), days("2026-04-24", "2026-04-25"));
+        assert_eq!(cairo, busy("2026-04-23T22:00:00Z", "2026-04-24T21:00:00Z"));
+        // Samoa had no 30 December 2011.
+        let apia = read_in(Some(Tz::Pacific__Apia), days("2011-12-29", "2011-12-30"));
+        assert_eq!(apia, busy("2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z"));
+    }
+
+    #[test]
+    fn a_midnight_that_comes_twice_widens_the_day() {
+        // Havana goes back from 01:00 to 00:00 on 1 November 2026.
+        let havana = |start, end| read_in(Some(Tz::America__Havana), days(start, end));
+        assert_eq!(havana("2026-11-01", "2026-11-02"), busy("2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z"));
+        assert_eq!(havana("2026-10-31", "2026-11-01"), busy("2026-10-31T04:00:00Z", "2026-11-01T05:00:00Z"));
+    }
+
+    #[test]
+    fn a_local_time_stands_in_the_zone_beside_it() {
+        let event = json!({ "id": "e1",
+            "start": { "dateTime": "2026-11-20T10:00:00", "timeZone": "Europe/Berlin" },
+            "end": { "dateTime": "2026-11-20T10:30:00", "timeZone": "Europe/Berlin" } });
+        assert_eq!(read_in(None, event), busy("2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z"));
+    }
+
+    #[test]
+    fn times_that_cannot_be_read_are_never_free() {
+        for event in [
+            json!({ "id": "e1" }),
+            json!({ "id": "e1", "start": {}, "end": {} }),
+            timed(&json!({ "start": { "dateTime": "tomorrow" } })),
+            timed(&json!({ "start": { "dateTime": "2026-11-20T10:00:00" } })),
+            timed(&json!({ "end": { "dateTime": "2026-11-20T08:00:00Z" } })),
+            days("2026-13-01", "2026-13-02"),
+        ] {
+            assert_eq!(read(event.clone()), Reading::Unreadable, "{event}");
+        }
+    }
+
+    fn marked(integration: &str, booking: &str) -> Value {
+        json!({ "id": "hfada1g2", "extendedProperties": { "private": {
+            INTEGRATION_PROPERTY: integration, BOOKING_PROPERTY: booking } } })
+    }
+
+    #[test]
+    fn an_event_of_ours_is_known_by_its_id_and_both_its_marks() {
+        let Reading::Ours(own) = read(timed(&marked("int_ada1", "bkg_ada1"))) else { panic!("not ours") };
+        assert_eq!((own.booking.as_str(), own.generation, own.blocks), ("bkg_ada1", 2, true));
+        assert_eq!(own.starts_at, at("2026-11-20T09:02:00Z"));
+        assert_eq!(Reading::Busy(own.span), busy("2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z"));
+
+        let mut copy = timed(&marked("int_ada1", "bkg_ada1"));
+        copy["id"] = json!("7k2copiedbyhand");
+        for other in [copy, timed(&marked("int_bob1", "bkg_ada1")), timed(&marked("int_ada1", "bkg_bob1"))] {
+            assert!(matches!(read(other.clone()), Reading::Busy(_)), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_event_of_ours_that_its_owner_marked_free_is_still_ours() {
+        let mut event = timed(&marked("int_ada1", "bkg_ada1"));
+        event["transparency"] = json!("transparent");
+        assert!(matches!(read(event), Reading::Ours(OwnEvent { blocks: false, .. })));
+    }
+
+    #[test]
+    fn a_cancelled_event_is_gone() {
+        let event: Event = serde_json::from_value(json!({ "id": "e1", "status": "cancelled" })).unwrap();
+        assert_eq!(event.placed(None), Err(CalendarError::Gone));
+    }
+
+    fn draft() -> EventDraft {
+        let booking: BookingId = "bkg_ada1".parse().unwrap();
+        EventDraft {
+            id: EventId::of(&booking, 0),
+            booking,
+            integration: integration(),
+            starts_at: at("2026-11-20T09:00:00Z"),
+            ends_at: at("2026-11-20T09:30:00Z"),
+            time_zone: BERLIN,
+            title: "Intro with Grace".to_owned(),
+            description: "Ada & <b>Grace</b>".to_owned(),
+            location: None,
+            guest: Some(Guest { name: "Grace".to_owned(), email: "grace@example.com".to_owned() }),
+            private: true,
+            reminder_minutes: vec![15, 60, u16::MAX, 1, 2, 3],
+        }
+    }
+
+    #[test]
+    fn a_new_event_says_everything_that_the_draft_does() {
+        let body = insert_body(&draft());
+        assert_eq!(body["id"], "hfada1g0");
+        assert_eq!(body["description"], "Ada &amp; &lt;b&gt;Grace&lt;/b&gt;");
+        let start = json!({ "dateTime": "2026-11-20T09:00:00Z", "timeZone": "Europe/Berlin" });
+        assert_eq!(body["start"], start);
+        assert_eq!(body["visibility"], "private");
+        assert_eq!(body["attendees"], json!([{ "email": "grace@example.com", "displayName": "Grace" }]));
+        let marks = json!({ "holdfast_integration": "int_ada1", "holdfast_booking": "bkg_ada1" });
+        assert_eq!(body["extendedProperties"]["private"], marks);
+        let reminders = body["reminders"]["overrides"].as_array().unwrap();
+        assert_eq!((reminders.len(), &reminders[2]["minutes"]), (5, &json!(40_320)));
+    }
+
+    #[test]
+    fn a_patch_leaves_the_guests_alone_and_clears_what_is_empty() {
+        let body = patch_body(&draft());
+        assert!(body.get("attendees").is_none() && body.get("id").is_none());
+        assert_eq!(body["location"], "");
+        assert_eq!(body["start"]["date"], Value::Null);
+        assert!(body["start"].as_object().unwrap().contains_key("date"));
+    }
+
+    #[test]
+    fn a_calendar_with_another_data_owner_is_not_owned() {
+        let listed = |entry: Value| {
+            serde_json::from_value::<ListedCalendar>(entry)
+                .unwrap()
+                .into_info(Some("ada@example.com"))
+                .unwrap()
+        };
+        let main = listed(
+            json!({ "id": "ada@example.com", "summary": "Ada", "primary": true, "accessRole": "owner" }),
+        );
+        assert!(main.primary && main.owned && main.writable);
+        let own = listed(
+            json!({ "id": "c1", "summary": "Team", "summaryOverride": "My team", "accessRole": "owner",
+            "dataOwner": "ada@example.com" }),
+        );
+        assert!(own.owned && own.name == "My team");
+        let shared = listed(json!({ "id": "c2", "accessRole": "owner", "dataOwner": "bob@example.com" }));
+        assert!(!shared.owned && shared.writable && shared.name == "c2");
+        let read_only = listed(json!({ "id": "c3", "accessRole": "reader" }));
+        assert!(!read_only.owned && !read_only.writable);
+    }
+}

@@ -1,0 +1,148 @@
+//! One connected calendar account of one host: what it says of itself, and how far it can be believed.
+//!
+//! The rule it keeps: unknown is not free. Time that an active integration has not read, or has read too long
+//! ago, is neither offered nor taken.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{HostId, IntegrationId, Provider, Span, Tenant};
+
+/// Where an integration stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntegrationStatus {
+    /// The host has taken it away. Kept so that its past can be read.
+    Disconnected,
+    /// OAuth has begun and not come back.
+    Pending,
+    /// Tokens are there and work.
+    Connected,
+    /// The provider no longer honours the tokens; only the host can mend it.
+    NeedsReauth,
+    /// The last sync failed for a reason that may pass.
+    Error,
+}
+
+impl IntegrationStatus {
+    /// The word in bodies and items.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::Pending => "pending",
+            Self::Connected => "connected",
+            Self::NeedsReauth => "needs_reauth",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// How far the last good read can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Read within the last two minutes: a confirmation need not ask again.
+    Fresh,
+    /// Good enough to offer slots; a confirmation asks the calendar.
+    Aging,
+    /// Not to be believed: nothing is offered.
+    Stale,
+}
+
+/// Everything about an integration except its sealed tokens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Integration {
+    /// Its id.
+    pub id: IntegrationId,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The host whose calendars these are.
+    pub host: HostId,
+    /// Who keeps the calendars.
+    pub provider: Provider,
+    /// The account at the provider, usually an e-mail address; unknown while `pending`.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// Where it stands.
+    pub status: IntegrationStatus,
+    /// Whether its calendars block and receive bookings.
+    pub enabled: bool,
+    /// The calendar that bookings are written to.
+    #[serde(default)]
+    pub target_calendar: Option<String>,
+    /// The calendars whose events block.
+    #[serde(default)]
+    pub conflict_calendars: Vec<String>,
+    /// Raised by every change of settings and every committed pull: what a pull has read under an older one is
+    /// void.
+    pub version: u64,
+    /// Raised by every change of tokens.
+    pub token_version: u64,
+    /// The time that has been read.
+    #[serde(default)]
+    pub synced: Option<Span>,
+    /// When the calendars were last read without a gap.
+    #[serde(default, with = "chrono::serde::ts_seconds_option")]
+    pub read_ok_at: Option<DateTime<Utc>>,
+    /// The poll interval in force at that read, in seconds.
+    #[serde(default)]
+    pub poll_seconds: u32,
+    /// When a sync last ended, well or not.
+    #[serde(default, with = "chrono::serde::ts_seconds_option")]
+    pub last_sync_at: Option<DateTime<Utc>>,
+    /// Why the last sync failed, in words for an admin; no provider text.
+    #[serde(default)]
+    pub last_error: Option<String>,
+    /// Failed syncs since the last good one.
+    #[serde(default)]
+    pub failures: u32,
+    /// When it is to be synced next.
+    #[serde(default, with = "chrono::serde::ts_seconds_option")]
+    pub due_at: Option<DateTime<Utc>>,
+    /// A pending integration that never came back counts for nothing after this.
+    #[serde(default, with = "chrono::serde::ts_seconds_option")]
+    pub pending_until: Option<DateTime<Utc>>,
+    /// When the access token ends.
+    #[serde(default, with = "chrono::serde::ts_seconds_option")]
+    pub access_expires_at: Option<DateTime<Utc>>,
+    /// Set by a disconnect until everything at the provider and in the days has been cleared.
+    #[serde(default)]
+    pub clearing: bool,
+}
+
+impl Integration {
+    /// Confirmations within this long of a good read do not ask the calendar again.
+    pub const FRESH_FOR: TimeDelta = TimeDelta::minutes(2);
+    /// The least time after which a read is no longer believed.
+    pub const STALE_AFTER: TimeDelta = TimeDelta::minutes(60);
+
+    /// Whether its word counts: from the callback on, until it is disabled or disconnected. A dead token does
+    /// not make it inactive, or a revoked calendar would become a free one.
+    pub fn is_active(&self) -> bool {
+        self.enabled
+            && match self.status {
+                IntegrationStatus::Connected | IntegrationStatus::NeedsReauth | IntegrationStatus::Error => {
+                    true
+                }
+                IntegrationStatus::Disconnected | IntegrationStatus::Pending => false,
+            }
+    }
+
+    /// How far its last good read can be believed at `now`.
+    pub fn freshness(&self, now: DateTime<Utc>) -> Freshness {
+        let Some(read_ok_at) = self.read_ok_at else { return Freshness::Stale };
+        let age = now - read_ok_at;
+        let bound = Self::STALE_AFTER.max(TimeDelta::seconds(i64::from(self.poll_seconds)) * 2);
+        if age < Self::FRESH_FOR {
+            Freshness::Fresh
+        } else if age <= bound {
+            Freshness::Aging
+        } else {
+            Freshness::Stale
+        }
+    }
+
+    /// Whether all of this time has been read and the read can still be believed.
+    pub fn knows(&self, span: Span, now: DateTime<Utc>) -> bool {
+        self.synced.is_some_and(|synced| synced.contains(span)) && self.freshness(now) != Freshness::Stale
+    }
+}

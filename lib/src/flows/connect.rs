@@ -1,0 +1,453 @@
+//! Connect a calendar account by OAuth: out with a `state`, back through the callback, which spends it.
+//!
+//! `state` is 256 random bits, single use, ten minutes, stored as a hash and bound to tenant, host, provider and
+//! redirect. A browser that comes back without the cookie of the start was sent the link by somebody: it is shown
+//! what it is about to connect to whom, and nothing is stored before its click. (RFC 6749 §10.12, RFC 9700 §4.7)
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use ring::rand::{SecureRandom, SystemRandom};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use url::Url;
+
+use super::access::{AccessError, seal, seal_grant, unseal};
+use super::integrations::read_soon;
+use super::keys::KeyError;
+use crate::app::App;
+use crate::calendars::oauth::Pkce;
+use crate::calendars::{Authorize, Calendar, CalendarError, Call, Grant};
+use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Provider, Tenant};
+use crate::store::{OAuthState, StateHash, StoreError};
+use crate::vault::VaultError;
+
+const LIFETIME: TimeDelta = TimeDelta::minutes(10);
+const WITHIN: Duration = Duration::from_secs(10);
+const TRIES: u32 = 5;
+const VERIFIER: &str = "verifier";
+const GRANT: &str = "grant";
+
+/// A round trip that has begun.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// Where the host's browser is to go.
+    pub authorization_url: Url,
+    /// When it is too late to come back.
+    pub expires_at: DateTime<Utc>,
+    /// What marks the browser that began it.
+    pub cookie: String,
+}
+
+/// An account that was connected.
+#[derive(Clone, Debug)]
+pub struct Connected {
+    /// Its integration.
+    pub integration: Integration,
+    /// Where the browser is to go next.
+    pub return_to: Option<String>,
+}
+
+/// Where a callback has led.
+#[derive(Clone, Debug)]
+pub enum Arrival {
+    /// The account is connected.
+    Connected(Box<Connected>),
+    /// The browser is not the one that began: it must say yes first.
+    AwaitsClick(Question),
+}
+
+/// What a browser is asked that did not begin the round trip.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The tenant that would have the account.
+    pub tenant: Tenant,
+    /// The host whose calendars they would be.
+    pub host_name: String,
+    /// The account.
+    pub account: String,
+    /// What the click carries.
+    pub token: String,
+    /// Where the browser goes after it.
+    pub return_to: Option<String>,
+}
+
+/// Why a round trip failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The tenant has no such host.
+    #[error("there is no such host")]
+    UnknownHost,
+    /// The provider is not set up in this deployment.
+    #[error("the provider is not set up")]
+    ProviderNotSetUp,
+    /// `return_to` does not begin with one of the allowed URLs.
+    #[error("return_to is not on the list of allowed URLs")]
+    ReturnNotAllowed,
+    /// Never issued, already used, of another provider, or too old.
+    #[error("this link has been used or has expired")]
+    UnknownState,
+    /// The host said no.
+    #[error("access was not granted")]
+    ConsentDenied,
+    /// The provider reported another error; its code is not shown.
+    #[error("the provider reported an error")]
+    ProviderError,
+    /// The host unticked what the product needs.
+    #[error("not every permission was granted")]
+    MissingScopes(Vec<&'static str>),
+    /// The provider gave no token that lasts.
+    #[error("the provider gave no lasting access")]
+    NoRefreshToken,
+    /// The provider would not take the code.
+    #[error("the provider did not accept the answer")]
+    CodeRefused,
+    /// The account could not be reached.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+impl From<StoreError> for ConnectError {
+    fn from(error: StoreError) -> Self {
+        Self::Access(error.into())
+    }
+}
+
+impl From<CalendarError> for ConnectError {
+    fn from(error: CalendarError) -> Self {
+        Self::Access(error.into())
+    }
+}
+
+impl From<KeyError> for ConnectError {
+    fn from(error: KeyError) -> Self {
+        Self::Access(error.into())
+    }
+}
+
+/// Begins a round trip for a host.
+pub async fn start_connect(
+    app: &App,
+    tenant: &Tenant,
+    host: &HostId,
+    provider: Provider,
+    return_to: Option<&str>,
+) -> Result<Started, ConnectError> {
+    let calendar = app.calendars.of(provider).ok_or(ConnectError::ProviderNotSetUp)?;
+    let return_to = match return_to {
+        Some(url) => Some(allowed(&app.config.return_to, url).ok_or(ConnectError::ReturnNotAllowed)?),
+        None => None,
+    };
+    app.store.host(tenant, host).await?.ok_or(ConnectError::UnknownHost)?;
+    let expires_at = app.clock.now().trunc_subsecs(0) + LIFETIME;
+    let (state, cookie) = (random::<32>()?, random::<16>()?);
+    let hash = StateHash::of(&state);
+    let pkce = Pkce::generate();
+    let redirect_uri = app.config.redirect_uri(provider);
+    let integration = pending(tenant, host, provider, expires_at)?;
+    app.store.add_pending(&integration).await?;
+    let round_trip = OAuthState {
+        tenant: tenant.clone(),
+        host: host.clone(),
+        provider,
+        integration: integration.id,
+        redirect_uri: redirect_uri.clone(),
+        return_to: return_to.map(String::from),
+        sealed: seal(app, tenant, &hash.to_string(), VERIFIER, &pkce.verifier).await?,
+        cookie_hash: StateHash::of(&cookie).to_string(),
+        expires_at,
+    };
+    app.store.put_oauth_state(&hash, &round_trip).await?;
+    let authorization_url = calendar.authorize_url(&Authorize {
+        state: &state,
+        challenge: &pkce.challenge,
+        redirect_uri: &redirect_uri,
+        login_hint: None,
+    });
+    Ok(Started { authorization_url, expires_at, cookie })
+}
+
+/// Ends a round trip that came back with an error instead of a code.
+pub async fn abandon_connect(
+    app: &App,
+    provider: Provider,
+    state: &str,
+    error: &str,
+) -> Result<ConnectError, ConnectError> {
+    take(app, provider, state).await?;
+    Ok(if error == "access_denied" { ConnectError::ConsentDenied } else { ConnectError::ProviderError })
+}
+
+/// Ends a round trip that came back with a code: exchange, check of scopes, account, tokens sealed, first reading.
+pub async fn finish_connect(
+    app: &App,
+    provider: Provider,
+    state: &str,
+    code: &SecretString,
+    cookie: Option<&str>,
+) -> Result<Arrival, ConnectError> {
+    let (hash, round_trip) = take(app, provider, state).await?;
+    let calendar = app.calendars.of(provider).ok_or(ConnectError::ProviderNotSetUp)?;
+    let deadline = Instant::now() + WITHIN;
+    let verifier = unseal_state(app, &hash, VERIFIER, &round_trip).await?;
+    let grant = match calendar.exchange(code, &verifier, &round_trip.redirect_uri, deadline).await {
+        Ok(grant) => grant,
+        Err(CalendarError::Revoked | CalendarError::Rejected { .. }) => {
+            return Err(ConnectError::CodeRefused);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // Of no use, but not given back: revoking one token ends all of the account's, and it may be connected already.
+    usable(calendar, &grant)?;
+    let account = calendar.account(Call { access: &grant.access, deadline }).await?.email;
+    let is_same_browser =
+        cookie.is_some_and(|cookie| StateHash::of(cookie).to_string() == round_trip.cookie_hash);
+    if is_same_browser {
+        let connected = connect(app, &round_trip, &grant, account).await?;
+        return Ok(Arrival::Connected(Box::new(connected)));
+    }
+    await_click(app, round_trip, &grant, account).await
+}
+
+/// The click of a browser that was asked: stores what the callback had kept for it.
+pub async fn approve_connect(app: &App, provider: Provider, token: &str) -> Result<Connected, ConnectError> {
+    let (hash, round_trip) = take(app, provider, token).await?;
+    let kept = unseal_state(app, &hash, GRANT, &round_trip).await?;
+    let kept: KeptGrant =
+        serde_json::from_str(kept.expose_secret()).map_err(|_not_a_grant| ConnectError::UnknownState)?;
+    let grant = Grant {
+        access: kept.access.into(),
+        refresh: Some(kept.refresh.into()),
+        expires_at: kept.expires_at,
+        scopes: Vec::new(),
+    };
+    connect(app, &round_trip, &grant, kept.account).await
+}
+
+/// A grant while its click is awaited; never stored but sealed.
+#[derive(Serialize, Deserialize)]
+struct KeptGrant {
+    access: String,
+    refresh: String,
+    expires_at: DateTime<Utc>,
+    account: String,
+}
+
+async fn await_click(
+    app: &App,
+    round_trip: OAuthState,
+    grant: &Grant,
+    account: String,
+) -> Result<Arrival, ConnectError> {
+    let refresh = grant.refresh.as_ref().ok_or(ConnectError::NoRefreshToken)?;
+    let kept = KeptGrant {
+        access: grant.access.expose_secret().to_owned(),
+        refresh: refresh.expose_secret().to_owned(),
+        expires_at: grant.expires_at,
+        account: account.clone(),
+    };
+    let kept: SecretString =
+        serde_json::to_string(&kept).map_err(|_unwritable| ConnectError::UnknownState)?.into();
+    let token = random::<32>()?;
+    let hash = StateHash::of(&token);
+    let (tenant, host) = (round_trip.tenant.clone(), round_trip.host.clone());
+    let return_to = round_trip.return_to.clone();
+    let sealed = seal(app, &tenant, &hash.to_string(), GRANT, &kept).await?;
+    app.store.put_oauth_state(&hash, &OAuthState { sealed, ..round_trip }).await?;
+    let host = app.store.host(&tenant, &host).await?.ok_or(ConnectError::UnknownHost)?;
+    Ok(Arrival::AwaitsClick(Question { tenant, host_name: host.host.name, account, token, return_to }))
+}
+
+fn usable(calendar: &dyn Calendar, grant: &Grant) -> Result<(), ConnectError> {
+    let missing = calendar.missing_scopes(&grant.scopes);
+    if !missing.is_empty() {
+        return Err(ConnectError::MissingScopes(missing));
+    }
+    if grant.refresh.is_none() {
+        return Err(ConnectError::NoRefreshToken);
+    }
+    Ok(())
+}
+
+/// Stores the account, again and again while polls and changes come in between.
+async fn connect(
+    app: &App,
+    round_trip: &OAuthState,
+    grant: &Grant,
+    account: String,
+) -> Result<Connected, ConnectError> {
+    let integration = store_account(app, round_trip, grant, &account).await?;
+    read_soon(app, &integration).await;
+    let (tenant, id) = (&round_trip.tenant, &integration.id);
+    let integration = app.store.integration(tenant, id).await?.unwrap_or(integration);
+    Ok(Connected { integration, return_to: round_trip.return_to.clone() })
+}
+
+/// A poll or a refresh may come in between: then it is read again, because the code cannot be had a second time.
+async fn store_account(
+    app: &App,
+    round_trip: &OAuthState,
+    grant: &Grant,
+    account: &str,
+) -> Result<Integration, ConnectError> {
+    for _ in 0..TRIES {
+        let items = app.store.host(&round_trip.tenant, &round_trip.host).await?;
+        let items = items.ok_or(ConnectError::UnknownHost)?;
+        // One that was taken back while the host was away does not come back with the host.
+        let waits = |integration: &&Integration| {
+            integration.id == round_trip.integration && integration.status == IntegrationStatus::Pending
+        };
+        let waiting = items.integrations.iter().find(waits).ok_or(ConnectError::UnknownState)?;
+        let known = items.integrations.iter().find(|integration| {
+            integration.provider == round_trip.provider && integration.account.as_deref() == Some(account)
+        });
+        let before = known.unwrap_or(waiting);
+        let tokens = seal_grant(app, before, grant, None, before.token_version).await?;
+        let replaced = known.map(|_| &waiting.id);
+        let after = connected(app, before, account);
+        match app.store.connect_integration(before, after, &tokens, replaced).await {
+            Ok(integration) => return Ok(integration),
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+fn connected(app: &App, before: &Integration, account: &str) -> Integration {
+    let mut after = before.clone();
+    if !before.is_active() {
+        after.synced = None;
+        after.read_ok_at = None;
+    }
+    if before.target_calendar.is_none() {
+        // The primary calendar goes by the account's own name.
+        after.target_calendar = Some(account.to_owned());
+        after.conflict_calendars = vec![account.to_owned()];
+    }
+    after.account = Some(account.to_owned());
+    after.status = IntegrationStatus::Connected;
+    after.enabled = true;
+    after.clearing = false;
+    after.failures = 0;
+    after.last_error = None;
+    after.due_at = Some(app.clock.now());
+    after
+}
+
+/// What a round trip has sealed. A state is no approval and an approval no state: those do not open.
+async fn unseal_state(
+    app: &App,
+    hash: &StateHash,
+    field: &str,
+    round_trip: &OAuthState,
+) -> Result<SecretString, ConnectError> {
+    match unseal(app, &round_trip.tenant, &hash.to_string(), field, &round_trip.sealed).await {
+        Ok(secret) => Ok(secret),
+        Err(KeyError::Vault(VaultError::Broken)) => Err(ConnectError::UnknownState),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn take(app: &App, provider: Provider, state: &str) -> Result<(StateHash, OAuthState), ConnectError> {
+    let hash = StateHash::of(state);
+    let round_trip = app.store.take_oauth_state(&hash).await?;
+    let round_trip =
+        round_trip.filter(|found| found.provider == provider).ok_or(ConnectError::UnknownState)?;
+    Ok((hash, round_trip))
+}
+
+/// Same origin, and a path at or below an allowed one. What was read is what the browser is sent to: in the text
+/// that was given it might read something else.
+fn allowed(bases: &[Url], url: &str) -> Option<Url> {
+    let url = Url::parse(url).ok()?;
+    let is_plain =
+        matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    let is_below = |base: &Url| {
+        let below = url.path().strip_prefix(base.path().trim_end_matches('/'));
+        url.origin() == base.origin() && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    (is_plain && bases.iter().any(is_below)).then_some(url)
+}
+
+fn pending(
+    tenant: &Tenant,
+    host: &HostId,
+    provider: Provider,
+    until: DateTime<Utc>,
+) -> Result<Integration, ConnectError> {
+    let mut bytes = [0; 12];
+    fill(&mut bytes)?;
+    let digits = bytes.into_iter().fold(0_u128, |digits, byte| digits << 8 | u128::from(byte));
+    let id: IntegrationId =
+        format!("int_{digits:024x}").parse().map_err(|_malformed| ConnectError::UnknownState)?;
+    Ok(Integration {
+        id,
+        tenant: tenant.clone(),
+        host: host.clone(),
+        provider,
+        account: None,
+        status: IntegrationStatus::Pending,
+        enabled: true,
+        target_calendar: None,
+        conflict_calendars: Vec::new(),
+        version: 1,
+        token_version: 0,
+        synced: None,
+        read_ok_at: None,
+        poll_seconds: 0,
+        last_sync_at: None,
+        last_error: None,
+        failures: 0,
+        due_at: None,
+        pending_until: Some(until),
+        access_expires_at: None,
+        clearing: false,
+    })
+}
+
+fn random<const N: usize>() -> Result<String, ConnectError> {
+    let mut bytes = [0; N];
+    fill(&mut bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), ConnectError> {
+    Ok(SystemRandom::new().fill(bytes).map_err(|_unspecified| StoreError::Busy)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_is_sent_only_to_allowed_places() {
+        let bases = ["https://app.example/admin".parse().unwrap(), "http://localhost:5173".parse().unwrap()];
+        for good in
+            ["https://app.example/admin", "https://app.example/admin/x?y=z", "http://localhost:5173/a"]
+        {
+            assert_eq!(allowed(&bases, good).map(String::from).as_deref(), Some(good));
+        }
+        // Read by some as a path, by browsers as this.
+        let sent_to = allowed(&bases, r"https:\\app.example\admin").map(String::from);
+        assert_eq!(sent_to.as_deref(), Some("https://app.example/admin"));
+        for bad in [
+            "https://app.example/",
+            "https://app.example/administrator",
+            "https://app.example/admin/../x",
+            "https://app.example.evil/admin",
+            "https://app.example@evil/admin",
+            "https://user@app.example/admin",
+            "http://app.example/admin",
+            "javascript:alert(1)",
+            "//app.example/admin",
+            "/admin",
+            "",
+        ] {
+            assert_eq!(allowed(&bases, bad), None, "{bad}");
+        }
+    }
+}

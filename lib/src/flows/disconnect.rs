@@ -1,0 +1,131 @@
+//! Disconnect: first our own word (inactive at once, in one write), then the provider (our future events, the
+//! grant), then what we still store (tokens, busy bits). It works even when the provider refuses, and a crash in
+//! between leaves it due.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::access::{AccessError, REFRESH, Session, open, through};
+use super::integrations::{IntegrationError, change};
+use crate::app::App;
+use crate::calendars::{CalendarError, CalendarId, Notify};
+use crate::domain::{Day, Integration, IntegrationId, IntegrationStatus, Tenant, Tick};
+use crate::store::StoreError;
+
+/// Longer than both halves together.
+const UNFINISHED: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
+/// For each of the two halves at the provider.
+const WITHIN: Duration = Duration::from_secs(6);
+
+/// Disconnects an integration. One that is disconnected already stays so.
+pub async fn disconnect(
+    app: &App,
+    tenant: &Tenant,
+    id: &IntegrationId,
+) -> Result<Integration, IntegrationError> {
+    let integration = change(app, tenant, id, |integration| {
+        if integration.status == IntegrationStatus::Disconnected {
+            return;
+        }
+        integration.status = IntegrationStatus::Disconnected;
+        integration.token_version += 1;
+        integration.clearing = true;
+        integration.synced = None;
+        integration.read_ok_at = None;
+        integration.last_error = None;
+        integration.pending_until = None;
+        // When what follows here is not finished by then, the schedule finishes it.
+        integration.due_at = Some(app.clock.now() + UNFINISHED);
+    })
+    .await?;
+    if integration.clearing
+        && let Err(error) = clear(app, &integration).await
+    {
+        tracing::warn!(integration = %integration.id, %error, "disconnect to be finished later");
+    }
+    Ok(app.store.integration(tenant, id).await?.unwrap_or(integration))
+}
+
+/// Clears what a disconnected integration left behind. Whatever the provider says, our side is cleared.
+pub(super) async fn clear(app: &App, integration: &Integration) -> Result<(), StoreError> {
+    match remove_events(app, integration, Instant::now() + WITHIN).await {
+        Ok(()) => {}
+        Err(AccessError::Store(error)) => return Err(error),
+        Err(error) => {
+            tracing::warn!(integration = %integration.id, %error, "our events could not all be removed");
+        }
+    }
+    match revoke(app, integration, Instant::now() + WITHIN).await {
+        Ok(()) => {}
+        Err(AccessError::Store(error)) => return Err(error),
+        Err(error) => {
+            tracing::warn!(integration = %integration.id, %error, "the grant could not be revoked");
+        }
+    }
+    // From yesterday on: what lies before decides nothing any more.
+    let first = Tick::floor(app.clock.now() - chrono::TimeDelta::days(1)).day();
+    let last = Tick::floor(app.clock.now() + chrono::TimeDelta::days(800)).day();
+    let days = app.store.days_strong(&integration.tenant, &integration.host, first, last).await?;
+    let ours = |(id, _): &(IntegrationId, _)| *id == integration.id;
+    let with_bits: Vec<Day> =
+        days.iter().filter(|day| day.busy.iter().any(ours)).map(|day| day.day).collect();
+    app.store.clear_busy(integration, &with_bits).await?;
+    app.store.finish_disconnect(integration).await
+}
+
+async fn remove_events(app: &App, integration: &Integration, deadline: Instant) -> Result<(), AccessError> {
+    let Some(target) = &integration.target_calendar else { return Ok(()) };
+    let target: CalendarId = target.parse().map_err(|_invalid| CalendarError::Unreadable)?;
+    let mut session = Session::open(app, integration, deadline).await?;
+    let now = app.clock.now();
+    let events = through!(session, own_events(&target, &integration.id, now))?;
+    for event in events {
+        if !is_still_disconnected(app, integration).await? {
+            return Ok(());
+        }
+        // The bookings stand, so nobody is told that they do not.
+        match through!(session, delete_event(&target, &event.id, Notify::Nobody)) {
+            Ok(()) | Err(AccessError::Calendar(CalendarError::NotFound | CalendarError::Gone)) => {
+                app.store.forget_event(&integration.tenant, &event.booking, &integration.id).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn revoke(app: &App, integration: &Integration, deadline: Instant) -> Result<(), AccessError> {
+    let Some(tokens) = app.store.tokens(integration).await? else { return Ok(()) };
+    // Revoking one token ends all of the account's: another integration may live on them.
+    if is_shared(app, integration).await? || !is_still_disconnected(app, integration).await? {
+        return Ok(());
+    }
+    let calendar = app.calendars.of(integration.provider).ok_or(CalendarError::Unreachable)?;
+    let refresh = open(app, integration, REFRESH, &tokens.refresh).await?;
+    Ok(calendar.revoke(&refresh, deadline).await?)
+}
+
+/// Whether nobody has connected it again meanwhile.
+async fn is_still_disconnected(app: &App, integration: &Integration) -> Result<bool, StoreError> {
+    let now = app.store.integration_of(&integration.tenant, &integration.host, &integration.id).await?;
+    Ok(now.is_some_and(|now| now.clearing && now.version == integration.version))
+}
+
+/// Whether another live integration of the tenant is the same account.
+async fn is_shared(app: &App, integration: &Integration) -> Result<bool, StoreError> {
+    for host in app.store.hosts_with_integrations(&integration.tenant).await? {
+        let items = app.store.host(&integration.tenant, &host).await?;
+        let others = items.iter().flat_map(|items| &items.integrations);
+        let is_other = |other: &&Integration| {
+            other.id != integration.id
+                && other.provider == integration.provider
+                && other.account == integration.account
+                && other.status != IntegrationStatus::Disconnected
+        };
+        if others.filter(is_other).count() > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,83 @@
+//! List slots: from our own store alone, one Query of days; host and event type from memory when they are young.
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
+use super::availability::{Availability, Unavailable};
+use super::hold::{HoldError, offer};
+use crate::app::App;
+use crate::domain::slots::{LocalDay, by_local_day, starts};
+use crate::domain::zone::local_days;
+use crate::domain::{EventTypeSlug, Span, Tenant, Ticks};
+use crate::store::StoreError;
+
+/// What is asked for: local dates of the guest's zone, `to` exclusive.
+#[derive(Clone, Debug)]
+pub struct SlotsQuery {
+    /// The first local date.
+    pub from: NaiveDate,
+    /// The local date after the last.
+    pub to: NaiveDate,
+    /// The guest's zone.
+    pub zone: Tz,
+    /// One of the event type's lengths; its first when `None`.
+    pub length: Option<Ticks>,
+}
+
+/// The free slots of a window.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The guest's zone.
+    pub zone: Tz,
+    /// The local days that have slots.
+    pub days: Vec<LocalDay>,
+    /// Why there is nothing, when it is not just that everything is taken.
+    pub reason: Option<Unavailable>,
+}
+
+/// Why there is no listing.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// No active event type by that slug, or no such tenant.
+    #[error("there is no such event type")]
+    UnknownEventType,
+    /// The event type does not come in this length.
+    #[error("the event type is not offered in this length")]
+    LengthNotOffered,
+    /// The table could not say.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The free slots of an event type in a window.
+pub async fn list_slots(
+    app: &App,
+    tenant: &Tenant,
+    slug: &EventTypeSlug,
+    query: &SlotsQuery,
+) -> Result<Listing, ListError> {
+    let (event_type, length) = offer(app, tenant, slug, query.length).await.map_err(|error| match error {
+        HoldError::LengthNotOffered => ListError::LengthNotOffered,
+        HoldError::Store(error) => ListError::Store(error),
+        HoldError::UnknownEventType
+        | HoldError::SlotTaken(_)
+        | HoldError::Refused(_)
+        | HoldError::UnknownHold => ListError::UnknownEventType,
+    })?;
+    let window = local_days(query.zone, query.from, query.to);
+    let around =
+        Span::new(event_type.claim(window.start, length).start, event_type.claim(window.end, length).end);
+    let (host, days) = tokio::try_join!(
+        app.store.host_remembered(tenant, &event_type.host),
+        app.store.days(tenant, &event_type.host, around.start.day(), around.end.day()),
+    )?;
+    let host = host.ok_or(ListError::UnknownEventType)?;
+    let now = app.clock.now();
+    let available = Availability { host, days, now };
+    if let Some(reason) = available.unavailable() {
+        return Ok(Listing { zone: query.zone, days: Vec::new(), reason: Some(reason) });
+    }
+    let blocked = available.blocked(around);
+    let free = starts(&available.host.host.schedule, &event_type, length, now, &blocked, window);
+    Ok(Listing { zone: query.zone, days: by_local_day(&free, length, query.zone), reason: None })
+}

@@ -1,0 +1,331 @@
+//! Pull: make our busy bits agree with the calendars of one integration, and the calendar with our bookings.
+//!
+//! Level-triggered: it reads the present state, does what is missing, and can run twice or out of order. What it
+//! has read is committed only if the integration is still as it was when the reading began; an incomplete read
+//! adds busy time, takes none away and moves neither coverage nor `read_ok_at`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
+
+use super::access::{AccessError, Session, through};
+use super::backoff::pause;
+use super::disconnect::clear;
+use super::keys::KeyError;
+use crate::app::App;
+use crate::calendars::{Busy, BusyQuery, CalendarError, CalendarId, EventId, Notify, OwnEvent};
+use crate::domain::{Booking, BookingId, Day, DayBits, Integration, IntegrationStatus, Span, Tick, Ticks};
+use crate::store::{Lease, PullOutcome, StoreError};
+
+/// A pull that takes longer has lost its lease.
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(60);
+const WITHIN: Duration = Duration::from_secs(15);
+/// Bookings are offered this far ahead when the host has no event type yet.
+const LEAST_DAYS: i32 = 30;
+
+/// What a pull has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pulled {
+    /// Read and written.
+    Done {
+        /// Days whose busy bits changed.
+        changed_days: usize,
+        /// Marked events without a live booking that were removed.
+        removed_events: usize,
+    },
+    /// Some calendar could not be read: nothing was freed.
+    Incomplete,
+    /// Another pull is at work; the integration was made due.
+    Taken,
+    /// The integration changed meanwhile; what was read is void.
+    Superseded,
+    /// There is nothing to read: disabled, disconnected or gone.
+    Inactive,
+}
+
+/// Why a pull came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum PullError {
+    /// The account or the table.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+impl From<StoreError> for PullError {
+    fn from(error: StoreError) -> Self {
+        Self::Access(error.into())
+    }
+}
+
+/// Pulls one integration under a lease of its own.
+pub async fn pull(app: &App, of: &Integration) -> Result<Pulled, PullError> {
+    let lease = Lease::new(app.clock.now(), LEASE);
+    match app.store.lease_integration(of, &lease).await {
+        Ok(integration) => pull_under(app, integration, &lease).await,
+        Err(StoreError::Conflict(_)) => {
+            app.store.make_integration_due(of).await?;
+            Ok(Pulled::Taken)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Pulls an integration as it was read under this lease.
+pub(super) async fn pull_under(
+    app: &App,
+    integration: Integration,
+    lease: &Lease,
+) -> Result<Pulled, PullError> {
+    let began = app.clock.now();
+    if integration.clearing {
+        clear(app, &integration).await?;
+        return Ok(Pulled::Inactive);
+    }
+    if !integration.is_active() || integration.status == IntegrationStatus::NeedsReauth {
+        return idle(app, &integration, lease).await;
+    }
+    let window = window(app, &integration, began).await?;
+    let read = read(app, &integration, window).await;
+    let (busy, removed_events, error) = match read {
+        Ok(Read { spans, removed, unreadable }) => (spans, removed, unreadable.map(AccessError::Calendar)),
+        // Tokens that do not open say as little as a calendar that does not answer.
+        Err(error @ (AccessError::Calendar(_) | AccessError::Key(KeyError::Vault(_)))) => {
+            (Vec::new(), 0, Some(error))
+        }
+        // It is still due.
+        Err(error @ (AccessError::Store(_) | AccessError::Key(KeyError::Store(_)))) => {
+            app.store.drop_lease(&integration, lease).await?;
+            return Err(error.into());
+        }
+    };
+    let complete = error.is_none();
+    let days = changed_days(app, &integration, window, &busy, complete).await?;
+    let after = after(app, &integration, window, began, error.as_ref());
+    if let Some(error) = &error {
+        tracing::warn!(integration = %integration.id, %error, failures = after.failures, "pull incomplete");
+    }
+    let changed_days = days.len();
+    match app.store.commit_pull(PullOutcome { before: &integration, after, days: &days }, lease).await {
+        Ok(_) if complete => Ok(Pulled::Done { changed_days, removed_events }),
+        Ok(_) => Ok(Pulled::Incomplete),
+        Err(StoreError::Conflict(_)) => {
+            app.store.drop_lease(&integration, lease).await?;
+            Ok(Pulled::Superseded)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether anything but our own bookings is busy in `claim` at this moment, as the provider says.
+pub(super) async fn busy_now(
+    app: &App,
+    integration: &Integration,
+    claim: Span,
+    deadline: Instant,
+) -> Result<bool, AccessError> {
+    let (busy, _) = ask(app, integration, claim, deadline).await?;
+    if let Some((_, error)) = busy.unreadable.into_iter().next() {
+        return Err(error.into());
+    }
+    let live = bookings_of(app, integration, &busy.own).await?;
+    let moved = busy.own.iter().filter(|event| blocks_where_it_stands(event, &live));
+    let spans = busy.spans.iter().copied().chain(moved.map(|event| event.span));
+    Ok(spans.into_iter().any(|span| span.overlaps(claim)))
+}
+
+struct Read {
+    spans: Vec<Span>,
+    removed: usize,
+    unreadable: Option<CalendarError>,
+}
+
+async fn read(app: &App, integration: &Integration, window: Span) -> Result<Read, AccessError> {
+    let deadline = Instant::now() + WITHIN;
+    let (busy, mut session) = ask(app, integration, window, deadline).await?;
+    let live = bookings_of(app, integration, &busy.own).await?;
+    let mut removed = 0;
+    let mut unreadable = busy.unreadable.into_iter().next().map(|(_, error)| error);
+    let mut spans = busy.spans;
+    let target = integration.target_calendar.as_deref().and_then(|id| id.parse::<CalendarId>().ok());
+    for event in &busy.own {
+        match fate(event, &live) {
+            Fate::Keep => {}
+            Fate::Block => spans.push(event.span),
+            Fate::Remove => {
+                let Some(target) = &target else { continue };
+                match through!(session, delete_event(target, &event.id, Notify::Nobody)) {
+                    Ok(()) | Err(AccessError::Calendar(CalendarError::NotFound | CalendarError::Gone)) => {
+                        removed += 1;
+                    }
+                    Err(AccessError::Calendar(error)) => unreadable = Some(error),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(Read { spans, removed, unreadable })
+}
+
+async fn ask<'a>(
+    app: &'a App,
+    integration: &'a Integration,
+    window: Span,
+    deadline: Instant,
+) -> Result<(Busy, Session<'a>), AccessError> {
+    let id = |id: &String| id.parse::<CalendarId>().map_err(|_invalid| CalendarError::Unreadable);
+    let target = integration.target_calendar.as_ref().map(id).transpose()?;
+    let others =
+        integration.conflict_calendars.iter().filter(|id| integration.target_calendar.as_ref() != Some(*id));
+    let conflicts = others.map(id).collect::<Result<Vec<_>, _>>()?;
+    let target_blocks = integration
+        .target_calendar
+        .as_ref()
+        .is_some_and(|target| integration.conflict_calendars.contains(target));
+    let query = BusyQuery {
+        window,
+        target: target.as_ref(),
+        target_blocks,
+        conflicts: &conflicts,
+        integration: &integration.id,
+    };
+    let mut session = Session::open(app, integration, deadline).await?;
+    let busy = through!(session, busy(&query))?;
+    Ok((busy, session))
+}
+
+/// What is to become of a marked event.
+enum Fate {
+    /// It is a live booking's, where it belongs.
+    Keep,
+    /// It is a live booking's, but stands elsewhere: busy there until somebody decides.
+    Block,
+    /// It belongs to no live booking.
+    Remove,
+}
+
+fn fate(event: &OwnEvent, bookings: &HashMap<BookingId, Booking>) -> Fate {
+    let Some(booking) = bookings.get(&event.booking) else { return Fate::Remove };
+    // A push is at work or will be: it knows best, and may have made an event that is not recorded yet.
+    if booking.settled_version < booking.version {
+        return if blocks_where_it_stands(event, bookings) { Fate::Block } else { Fate::Keep };
+    }
+    let is_current =
+        booking.calendar.as_ref().is_some_and(|link| EventId::of(&booking.id, link.generation) == event.id);
+    if !booking.wants_event() || !is_current {
+        Fate::Remove
+    } else if blocks_where_it_stands(event, bookings) {
+        Fate::Block
+    } else {
+        Fate::Keep
+    }
+}
+
+/// Whether a marked event stands for busy time of its own: a live booking's event that a person has moved.
+fn blocks_where_it_stands(event: &OwnEvent, bookings: &HashMap<BookingId, Booking>) -> bool {
+    let booking = bookings.get(&event.booking).filter(|booking| booking.wants_event());
+    event.blocks && booking.is_some_and(|booking| booking.span() != event.span)
+}
+
+async fn bookings_of(
+    app: &App,
+    integration: &Integration,
+    own: &[OwnEvent],
+) -> Result<HashMap<BookingId, Booking>, StoreError> {
+    let mut ids: Vec<BookingId> = own.iter().map(|event| event.booking.clone()).collect();
+    ids.sort();
+    ids.dedup();
+    app.store.bookings(&integration.tenant, &ids).await
+}
+
+/// From the start of today to the end of the longest booking window, with room for the longest claim.
+async fn window(app: &App, integration: &Integration, now: DateTime<Utc>) -> Result<Span, StoreError> {
+    let event_types = app.store.event_types(&integration.tenant).await?;
+    let days = event_types
+        .iter()
+        .filter(|event_type| event_type.host == integration.host)
+        .map(|event_type| i32::from(event_type.window_days))
+        .max()
+        .unwrap_or(LEAST_DAYS);
+    let first = Tick::floor(now).day();
+    let last = Tick::floor(now + TimeDelta::days(i64::from(days))) + Ticks::LONGEST_CLAIM;
+    Ok(Span::new(first.start(), last.day().next().start()))
+}
+
+/// The days whose bits are not yet as read. What an incomplete read does not show as busy stays as it was.
+async fn changed_days(
+    app: &App,
+    integration: &Integration,
+    window: Span,
+    busy: &[Span],
+    complete: bool,
+) -> Result<Vec<(Day, DayBits)>, StoreError> {
+    let mut read: HashMap<Day, DayBits> = HashMap::new();
+    for span in busy {
+        for cells in span.intersect(window).by_day() {
+            read.entry(cells.day).or_insert(DayBits::EMPTY).set(cells.from, cells.to);
+        }
+    }
+    let (first, last) = (window.start.day(), window.end.day());
+    let stored = app.store.days_strong(&integration.tenant, &integration.host, first, last).await?;
+    let mut changed = Vec::new();
+    for day in window.days() {
+        let old = stored.iter().find(|state| state.day == day);
+        let old = old.map_or(DayBits::EMPTY, |state| state.busy_of(&integration.id));
+        let new = read.get(&day).copied().unwrap_or(DayBits::EMPTY);
+        let new = if complete { new } else { new.or(&old) };
+        // Without coverage the bits said nothing so far: raising the revision tells those who read before.
+        if new != old || (integration.synced.is_none() && !new.is_empty()) {
+            changed.push((day, new));
+        }
+    }
+    Ok(changed)
+}
+
+fn after(
+    app: &App,
+    before: &Integration,
+    window: Span,
+    began: DateTime<Utc>,
+    error: Option<&AccessError>,
+) -> Integration {
+    let now = app.clock.now();
+    let mut after = before.clone();
+    after.last_sync_at = Some(now);
+    match error {
+        None => {
+            after.status = IntegrationStatus::Connected;
+            after.failures = 0;
+            after.last_error = None;
+            after.synced = Some(window);
+            after.read_ok_at = Some(began);
+            after.poll_seconds = app.config.poll_seconds;
+            after.due_at = Some(now + TimeDelta::seconds(i64::from(app.config.poll_seconds)));
+        }
+        // The refresh that failed has said so under the version of its tokens; a good token that arrives late
+        // has the last word, not this pull.
+        Some(AccessError::Calendar(CalendarError::Revoked)) => after.due_at = None,
+        Some(error) => {
+            after.status = IntegrationStatus::Error;
+            after.failures = before.failures.saturating_add(1);
+            after.last_error = Some(error.to_string());
+            let asked = match error {
+                AccessError::Calendar(error) => error.retry_after(),
+                AccessError::Store(_) | AccessError::Key(_) => None,
+            };
+            after.due_at = Some(now + pause(after.failures, asked));
+        }
+    }
+    after
+}
+
+/// Nothing to read: the lease ends and nothing is due.
+async fn idle(app: &App, integration: &Integration, lease: &Lease) -> Result<Pulled, PullError> {
+    let mut after = integration.clone();
+    after.due_at = None;
+    match app.store.commit_pull(PullOutcome { before: integration, after, days: &[] }, lease).await {
+        Ok(_) | Err(StoreError::Conflict(_)) => Ok(Pulled::Inactive),
+        Err(error) => Err(error.into()),
+    }
+}

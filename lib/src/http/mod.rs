@@ -1,0 +1,22 @@
+//! HTTP, and only HTTP: requests into the house's own types, flows' answers and errors out of them.
+
+pub mod auth;
+pub mod extract;
+pub mod fields;
+pub mod layers;
+pub mod page;
+pub mod problem;
+pub mod requests;
+mod unambiguous;
+pub mod views;
+
+pub use auth::{Admin, Bearer};
+pub use extract::{Body, Form, Path, Query};
+pub use layers::finish;
+pub use problem::Problem;
+
+/// No offset from UTC, for answers that name no time of the caller's.
+pub const UTC: chrono::FixedOffset = match chrono::FixedOffset::east_opt(0) {
+    Some(offset) => offset,
+    None => unreachable!(),
+};

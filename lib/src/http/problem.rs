@@ -1,0 +1,336 @@
+//! Problems (RFC 9457), and the one place where errors become status codes.
+//!
+//! A problem's text is written here or says what the caller sent; no error's own cause is ever shown.
+
+use std::collections::BTreeMap;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::FixedOffset;
+use serde::{Serialize, Serializer};
+use utoipa::openapi::{Content, Ref, RefOr, Response as Answer};
+use utoipa::{IntoResponses, ToSchema};
+
+use super::fields::FieldError;
+use super::views::SlotView;
+use crate::flows::{
+    AccessError, Alternatives, BookError, CancelError, ConnectError, HoldError, IntegrationError, ListError,
+    Refused,
+};
+use crate::store::StoreError;
+use crate::vault::VaultError;
+
+/// Seconds after which a caller may come again when something is busy.
+const AGAIN: u32 = 2;
+/// The same when a calendar is out of reach.
+const CALENDAR_AGAIN: u32 = 60;
+
+/// An answer that says what went wrong: `application/problem+json`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// `urn:holdfast:problem:` and the code.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "urn:holdfast:problem:slot-taken")]
+    kind: Kind,
+    /// The HTTP status.
+    status: u16,
+    /// Stable and kebab-case: the part to program against.
+    #[schema(value_type = String, example = "slot-taken")]
+    code: &'static str,
+    /// For people.
+    title: String,
+    /// Every field that was wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+    /// Free slots nearby, when a slot was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<SlotView>, required = false)]
+    alternatives: Option<Vec<SlotView>>,
+    #[serde(skip)]
+    retry_after: Option<u32>,
+}
+
+/// The `type` of the problem with this code.
+#[derive(Clone, Copy, Debug)]
+struct Kind(&'static str);
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("urn:holdfast:problem:{}", self.0))
+    }
+}
+
+impl Problem {
+    /// A problem by its status, stable code and text.
+    pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Self {
+        Self {
+            kind: Kind(code),
+            status: status.as_u16(),
+            code,
+            title: title.into(),
+            errors: Vec::new(),
+            alternatives: None,
+            retry_after: None,
+        }
+    }
+
+    /// Fields that cannot be accepted.
+    pub fn validation(errors: Vec<FieldError>) -> Self {
+        let problem =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", "some fields cannot be accepted");
+        Self { errors, ..problem }
+    }
+
+    /// One field that cannot be accepted, under its own code.
+    pub fn field(code: &'static str, field: &str, title: impl Into<String>) -> Self {
+        let title = title.into();
+        let errors = vec![FieldError::new(field, &title)];
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, title) }
+    }
+
+    /// There is nothing by that name.
+    pub fn not_found(code: &'static str, title: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, title)
+    }
+
+    /// There is no such provider.
+    pub fn unknown_provider() -> Self {
+        Self::not_found("unknown-provider", "there is no such calendar provider")
+    }
+
+    /// A fault of ours.
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
+    }
+
+    /// When the caller may come again.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// A slot that is taken, with free ones nearby in the caller's offset.
+    pub fn slot_taken(alternatives: &Alternatives, offset: FixedOffset) -> Self {
+        let near = alternatives.0.iter().map(|span| SlotView::at(*span, offset)).collect();
+        let problem = Self::new(StatusCode::CONFLICT, "slot-taken", "the slot is taken");
+        Self { alternatives: Some(near), ..problem }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The text for people.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn busy() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too busy at present; nothing is known to be lost")
+            .retry_after(AGAIN)
+    }
+
+    fn calendar_unavailable() -> Self {
+        let title = "a calendar of the host cannot be read at present";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "calendar-unavailable", title).retry_after(CALENDAR_AGAIN)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let retry_after = self.retry_after;
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let kind = HeaderValue::from_static("application/problem+json");
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl IntoResponses for Problem {
+    fn responses() -> BTreeMap<String, RefOr<Answer>> {
+        let answer = |description: &str| {
+            let mut answer = Answer::new(description);
+            let schema = Ref::from_schema_name(Self::name());
+            answer
+                .content
+                .insert("application/problem+json".to_owned(), RefOr::T(Content::new(Some(schema))));
+            RefOr::T(answer)
+        };
+        BTreeMap::from([
+            ("4XX".to_owned(), answer("Refused: `code` says why")),
+            ("5XX".to_owned(), answer("Failed; `retry-after` says when to come again, if that may help")),
+        ])
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::busy(),
+            StoreError::Conflict(_) => {
+                tracing::error!("a lost condition was not named where it was lost");
+                Self::busy()
+            }
+            StoreError::Unreadable(_) | StoreError::Refused(_) => {
+                tracing::error!(%error, "store");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Busy => Self::busy(),
+            VaultError::Refused(_) | VaultError::Broken => {
+                tracing::error!(%error, "vault");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<crate::flows::KeyError> for Problem {
+    fn from(error: crate::flows::KeyError) -> Self {
+        match error {
+            crate::flows::KeyError::Store(error) => error.into(),
+            crate::flows::KeyError::Vault(error) => error.into(),
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::TooSoon => Self::field("start-too-soon", "start", refused.to_string()),
+            Refused::TooLate => Self::field("start-too-late", "start", refused.to_string()),
+            Refused::NotOffered => Self::field("start-not-offered", "start", refused.to_string()),
+            Refused::Taken => Self::new(StatusCode::CONFLICT, "slot-taken", refused.to_string()),
+            Refused::CalendarUnavailable => Self::calendar_unavailable(),
+        }
+    }
+}
+
+fn unknown_event_type() -> Problem {
+    Problem::not_found("unknown-event-type", "there is no such event type")
+}
+
+fn length_not_offered() -> Problem {
+    Problem::field("length-not-offered", "length", "the event type is not offered in this length")
+}
+
+impl From<ListError> for Problem {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::UnknownEventType => unknown_event_type(),
+            ListError::LengthNotOffered => length_not_offered(),
+            ListError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Problem {
+    /// The problem of a hold that was not made; alternatives in `offset`.
+    pub fn of_hold(error: HoldError, offset: FixedOffset) -> Self {
+        match error {
+            HoldError::UnknownEventType => unknown_event_type(),
+            HoldError::LengthNotOffered => length_not_offered(),
+            HoldError::SlotTaken(alternatives) => Self::slot_taken(&alternatives, offset),
+            HoldError::Refused(refused) => refused.into(),
+            HoldError::UnknownHold => Self::not_found("unknown-hold", "there is no such hold"),
+            HoldError::Store(error) => error.into(),
+        }
+    }
+
+    /// The problem of a booking that was not made; alternatives in `offset`.
+    pub fn of_booking(error: BookError, offset: FixedOffset) -> Self {
+        match error {
+            BookError::UnknownEventType => unknown_event_type(),
+            BookError::LengthNotOffered => length_not_offered(),
+            BookError::UnknownHold => Self::not_found("unknown-hold", "there is no such hold"),
+            BookError::HoldExpired => Self::new(StatusCode::GONE, "hold-expired", error.to_string()),
+            BookError::HoldUsed => Self::field("hold-used", "hold", error.to_string()),
+            BookError::SlotTaken(alternatives) => Self::slot_taken(&alternatives, offset),
+            BookError::Refused(refused) => refused.into(),
+            BookError::Store(error) => error.into(),
+            BookError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<CancelError> for Problem {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::UnknownBooking => Self::not_found("unknown-booking", "there is no such booking"),
+            CancelError::NotCancellable(_) => {
+                Self::new(StatusCode::CONFLICT, "not-cancellable", error.to_string())
+            }
+            CancelError::Store(error) => error.into(),
+            CancelError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Calendar(error) => {
+                tracing::warn!(%error, "calendar");
+                let title = format!("the calendar could not be reached: {error}");
+                Self::new(StatusCode::BAD_GATEWAY, "calendar-error", title).retry_after(CALENDAR_AGAIN)
+            }
+            AccessError::Store(error) => error.into(),
+            AccessError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<IntegrationError> for Problem {
+    fn from(error: IntegrationError) -> Self {
+        let title = error.to_string();
+        match error {
+            IntegrationError::Unknown => Self::not_found("unknown-integration", &title),
+            IntegrationError::UnknownHost => Self::not_found("unknown-host", &title),
+            IntegrationError::NotConnected(_) => Self::new(StatusCode::CONFLICT, "not-connected", title),
+            IntegrationError::UnknownCalendar { field } => Self::field("unknown-calendar", field, title),
+            IntegrationError::ReadOnlyCalendar => Self::field("read-only-calendar", "target_calendar", title),
+            IntegrationError::TooManyCalendars => {
+                Self::field("too-many-calendars", "conflict_calendars", title)
+            }
+            IntegrationError::Access(error) => error.into(),
+        }
+    }
+}
+
+impl From<ConnectError> for Problem {
+    fn from(error: ConnectError) -> Self {
+        let title = error.to_string();
+        match error {
+            ConnectError::UnknownHost => Self::not_found("unknown-host", &title),
+            ConnectError::ProviderNotSetUp => Self::new(StatusCode::CONFLICT, "provider-not-set-up", title),
+            ConnectError::ReturnNotAllowed => Self::field("return-not-allowed", "return_to", title),
+            ConnectError::UnknownState => Self::new(StatusCode::GONE, "unknown-state", title),
+            ConnectError::ConsentDenied => Self::new(StatusCode::FORBIDDEN, "consent-denied", title),
+            // The browser says so, and may say anything: no fault of ours, and nobody's alarm.
+            ConnectError::ProviderError => Self::new(StatusCode::BAD_REQUEST, "provider-error", title),
+            ConnectError::MissingScopes(scopes) => {
+                let errors = scopes.iter().map(|scope| FieldError::new(scope, "was not granted")).collect();
+                Self { errors, ..Self::new(StatusCode::FORBIDDEN, "missing-scopes", title) }
+            }
+            ConnectError::NoRefreshToken => Self::new(StatusCode::FORBIDDEN, "no-lasting-access", title),
+            ConnectError::CodeRefused => Self::new(StatusCode::BAD_REQUEST, "code-refused", title),
+            ConnectError::Access(error) => error.into(),
+        }
+    }
+}

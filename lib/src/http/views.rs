@@ -1,0 +1,401 @@
+//! Bodies that callers get. Instants are RFC 3339 with an offset; beside them stands the IANA zone.
+
+use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::calendars::{CalendarInfo, EventId};
+use crate::domain::slots::LocalDay;
+use crate::domain::{Booking, Integration, Span};
+use crate::flows::{Booked, Hold, Listing, Pulled, Started};
+
+/// A slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SlotView {
+    /// Its start.
+    #[schema(format = DateTime, example = "2026-11-23T09:30:00-03:00")]
+    start: String,
+    /// Its end.
+    #[schema(format = DateTime, example = "2026-11-23T10:00:00-03:00")]
+    end: String,
+}
+
+impl SlotView {
+    /// A slot in an offset.
+    pub fn at(span: Span, offset: FixedOffset) -> Self {
+        let text = |instant: DateTime<Utc>| {
+            instant.with_timezone(&offset).to_rfc3339_opts(SecondsFormat::Secs, false)
+        };
+        Self { start: text(span.start.instant()), end: text(span.end.instant()) }
+    }
+
+    /// A slot on a zone's clock: around a change of the clocks its ends have different offsets.
+    pub fn in_zone(span: Span, zone: Tz) -> Self {
+        let text =
+            |instant: DateTime<Utc>| instant.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, false);
+        Self { start: text(span.start.instant()), end: text(span.end.instant()) }
+    }
+}
+
+/// The free slots of a window, by the guest's local days.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SlotsView {
+    /// The guest's zone.
+    #[schema(value_type = String, example = "America/Sao_Paulo")]
+    time_zone: &'static str,
+    /// The days that have slots, in order.
+    #[schema(value_type = Vec<DayView>)]
+    days: Vec<LocalDay>,
+    /// Why there is nothing: `calendar-unavailable` when a calendar of the host cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "calendar-unavailable")]
+    reason: Option<&'static str>,
+}
+
+/// One local day with its slots.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "documents `LocalDay`: `domain` knows no OpenAPI")]
+pub struct DayView {
+    /// The local date.
+    #[schema(format = Date, example = "2026-11-23")]
+    date: String,
+    /// Its slots in order.
+    slots: Vec<SlotView>,
+}
+
+impl From<Listing> for SlotsView {
+    fn from(listing: Listing) -> Self {
+        Self {
+            time_zone: listing.zone.name(),
+            days: listing.days,
+            reason: listing.reason.map(crate::flows::Unavailable::as_str),
+        }
+    }
+}
+
+/// A hold.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct HoldView {
+    /// The capability to confirm or release it; keep it secret.
+    hold: String,
+    /// The slot, in the offset of the request's start.
+    #[serde(flatten)]
+    slot: SlotView,
+    /// When it ends by itself.
+    expires_at: DateTime<Utc>,
+}
+
+impl HoldView {
+    /// A hold in the offset of its request.
+    pub fn new(hold: &Hold, offset: FixedOffset) -> Self {
+        Self {
+            hold: hold.token.as_str().to_owned(),
+            slot: SlotView::at(hold.slot, offset),
+            expires_at: hold.expires_at,
+        }
+    }
+}
+
+/// Who booked.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct GuestView {
+    /// Full name.
+    name: String,
+    /// E-mail address.
+    email: String,
+    /// Telephone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    phone: Option<String>,
+    /// The zone in which the guest reads times.
+    #[schema(value_type = String, example = "America/New_York")]
+    time_zone: &'static str,
+    /// BCP 47 language tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    locale: Option<String>,
+}
+
+/// Where a booking's event is.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CalendarEventView {
+    /// The integration through which it was written.
+    integration: String,
+    /// The calendar.
+    calendar: String,
+    /// The event's id in that calendar.
+    event: String,
+}
+
+/// A booking.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct BookingView {
+    /// Its id.
+    #[schema(example = "bkg_0123456789abcdefghijklmn")]
+    id: String,
+    /// `pending`, `confirmed`, `in_progress`, `completed`, `cancelled`, `declined` or `no_show`.
+    #[schema(value_type = String, example = "confirmed")]
+    status: &'static str,
+    /// Raised by every change.
+    version: u64,
+    /// The event type's slug.
+    event_type: String,
+    /// The event type's title at the time of booking.
+    title: String,
+    /// The host.
+    host: String,
+    /// The slot, in the guest's zone.
+    #[serde(flatten)]
+    slot: SlotView,
+    /// Minutes.
+    length: i64,
+    /// The guest's zone.
+    #[schema(value_type = String)]
+    time_zone: &'static str,
+    /// Who booked.
+    guest: GuestView,
+    /// Answers to the event type's questions.
+    #[schema(value_type = Option<Object>, required)]
+    answers: Option<Box<RawValue>>,
+    /// Free text.
+    #[schema(required)]
+    notes: Option<String>,
+    /// Free-form data.
+    #[schema(value_type = Option<Object>, required)]
+    metadata: Option<Box<RawValue>>,
+    /// Whether the calendar shows this version: `synced`, `pending` or `off`.
+    #[schema(value_type = String, example = "synced")]
+    calendar_sync: &'static str,
+    /// The calendar event; null when there is none, or none yet.
+    #[schema(required)]
+    calendar_event: Option<CalendarEventView>,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// The capability to see and cancel it; only in the answer to its creation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    manage_token: Option<String>,
+}
+
+impl From<Booking> for BookingView {
+    fn from(booking: Booking) -> Self {
+        let zone = booking.guest.time_zone;
+        let calendar_event =
+            booking.calendar.as_ref().filter(|_| booking.pushed.is_some()).map(|link| CalendarEventView {
+                integration: link.integration.to_string(),
+                calendar: link.calendar.clone(),
+                event: EventId::of(&booking.id, link.generation).as_str().to_owned(),
+            });
+        Self {
+            status: booking.status.as_str(),
+            version: booking.version,
+            slot: SlotView::in_zone(booking.span(), zone),
+            length: booking.length.minutes(),
+            calendar_sync: booking.calendar_sync().as_str(),
+            id: booking.id.into(),
+            event_type: booking.event_type.into(),
+            title: booking.title,
+            host: booking.host.into(),
+            time_zone: zone.name(),
+            guest: GuestView {
+                name: booking.guest.name,
+                email: booking.guest.email,
+                phone: booking.guest.phone,
+                time_zone: zone.name(),
+                locale: booking.guest.locale,
+            },
+            answers: booking.answers.and_then(raw),
+            notes: booking.notes,
+            metadata: booking.metadata.and_then(raw),
+            calendar_event,
+            created_at: booking.created_at,
+            manage_token: None,
+        }
+    }
+}
+
+impl From<Booked> for BookingView {
+    fn from(booked: Booked) -> Self {
+        let manage_token = Some(booked.manage_token.expose().to_owned());
+        Self { manage_token, ..booked.booking.into() }
+    }
+}
+
+fn raw(json: String) -> Option<Box<RawValue>> {
+    RawValue::from_string(json).ok()
+}
+
+/// A time that was read.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RangeView {
+    /// From when.
+    from: DateTime<Utc>,
+    /// Up to, not including, when.
+    to: DateTime<Utc>,
+}
+
+/// An integration.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct IntegrationView {
+    /// Its id.
+    #[schema(example = "int_0123456789abcdef01234567")]
+    id: String,
+    /// Whose it is.
+    host: String,
+    /// `google`.
+    #[schema(value_type = String, example = "google")]
+    provider: &'static str,
+    /// The account, usually an e-mail address; null while pending.
+    #[schema(required)]
+    account: Option<String>,
+    /// `disconnected`, `pending`, `connected`, `needs_reauth` or `error`.
+    #[schema(value_type = String, example = "connected")]
+    status: &'static str,
+    /// Whether its calendars block and receive bookings.
+    enabled: bool,
+    /// The calendar that bookings are written to.
+    #[schema(required)]
+    target_calendar: Option<String>,
+    /// The calendars whose events block.
+    conflict_calendars: Vec<String>,
+    /// When a sync last ended.
+    #[schema(required)]
+    last_sync_at: Option<DateTime<Utc>>,
+    /// What the last good sync has read.
+    #[schema(required)]
+    last_sync_range: Option<RangeView>,
+    /// Why the last sync failed.
+    #[schema(required)]
+    last_sync_error: Option<String>,
+    /// When the next sync is due.
+    #[schema(required)]
+    next_sync_at: Option<DateTime<Utc>>,
+}
+
+impl From<Integration> for IntegrationView {
+    fn from(integration: Integration) -> Self {
+        let range = |span: Span| RangeView { from: span.start.instant(), to: span.end.instant() };
+        Self {
+            id: integration.id.into(),
+            host: integration.host.into(),
+            provider: integration.provider.as_str(),
+            account: integration.account,
+            status: integration.status.as_str(),
+            enabled: integration.enabled,
+            target_calendar: integration.target_calendar,
+            conflict_calendars: integration.conflict_calendars,
+            last_sync_at: integration.last_sync_at,
+            last_sync_range: integration.synced.map(range),
+            last_sync_error: integration.last_error,
+            next_sync_at: integration.due_at,
+        }
+    }
+}
+
+/// Integrations.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct IntegrationsView {
+    /// In the order of their hosts and ids.
+    integrations: Vec<IntegrationView>,
+}
+
+impl From<Vec<Integration>> for IntegrationsView {
+    fn from(integrations: Vec<Integration>) -> Self {
+        Self { integrations: integrations.into_iter().map(IntegrationView::from).collect() }
+    }
+}
+
+/// A calendar of an account.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CalendarView {
+    /// Its id.
+    id: String,
+    /// What the account calls it.
+    name: String,
+    /// Whether it is the account's main one.
+    primary: bool,
+    /// Whether bookings can be written to it.
+    writable: bool,
+    /// Its zone.
+    #[schema(required)]
+    time_zone: Option<String>,
+}
+
+/// The calendars of an account.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CalendarsView {
+    /// As the provider lists them.
+    calendars: Vec<CalendarView>,
+}
+
+impl From<Vec<CalendarInfo>> for CalendarsView {
+    fn from(calendars: Vec<CalendarInfo>) -> Self {
+        let view = |calendar: CalendarInfo| CalendarView {
+            id: calendar.id.as_str().to_owned(),
+            name: calendar.name,
+            primary: calendar.primary,
+            writable: calendar.owned,
+            time_zone: calendar.time_zone,
+        };
+        Self { calendars: calendars.into_iter().map(view).collect() }
+    }
+}
+
+/// What a sync has done, and the integration after it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SyncView {
+    /// `done`, `incomplete`, `taken` (another sync is at work), `superseded` or `inactive`.
+    #[schema(value_type = String, example = "done")]
+    outcome: &'static str,
+    /// Days whose busy times changed.
+    changed_days: usize,
+    /// Marked events without a live booking that were removed.
+    removed_events: usize,
+    /// The integration after it.
+    integration: IntegrationView,
+}
+
+impl From<(Integration, Pulled)> for SyncView {
+    fn from((integration, pulled): (Integration, Pulled)) -> Self {
+        let (outcome, changed_days, removed_events) = match pulled {
+            Pulled::Done { changed_days, removed_events } => ("done", changed_days, removed_events),
+            Pulled::Incomplete => ("incomplete", 0, 0),
+            Pulled::Taken => ("taken", 0, 0),
+            Pulled::Superseded => ("superseded", 0, 0),
+            Pulled::Inactive => ("inactive", 0, 0),
+        };
+        Self { outcome, changed_days, removed_events, integration: integration.into() }
+    }
+}
+
+/// An OAuth round trip that has begun.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StartedView {
+    /// Where the host's browser is to go.
+    authorization_url: String,
+    /// When it is too late to come back.
+    expires_at: DateTime<Utc>,
+}
+
+impl From<&Started> for StartedView {
+    fn from(started: &Started) -> Self {
+        Self { authorization_url: started.authorization_url.to_string(), expires_at: started.expires_at }
+    }
+}
+
+/// Whether the API answers.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct HealthView {
+    /// `ok`.
+    #[schema(value_type = String, example = "ok")]
+    status: &'static str,
+}
+
+impl HealthView {
+    /// It does.
+    pub fn ok() -> Self {
+        Self { status: "ok" }
+    }
+}

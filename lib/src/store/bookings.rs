@@ -1,0 +1,200 @@
+//! Bookings: made and ended together with the cells they own, pushed under a lease.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::change::Change;
+use super::day;
+use super::due::shard;
+use super::item::{diff, number, read_booking, seconds, text, write};
+use super::key::Key;
+use super::{Item, Store, StoreError};
+use crate::domain::{Booking, BookingId, Claim, DayState, IntegrationId, Tenant};
+
+/// The right to be the only one at work on an item, until a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Whose it is.
+    pub id: String,
+    /// When it ends by itself.
+    pub until: DateTime<Utc>,
+}
+
+impl Lease {
+    /// A new one, from `now` for this long.
+    pub fn new(now: DateTime<Utc>, length: TimeDelta) -> Self {
+        Self { id: format!("{:032x}", fastrand::u128(..)), until: now + length }
+    }
+}
+
+/// Why a booking was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum NotBooked {
+    /// There is one by this id.
+    #[error("the booking exists")]
+    Exists(Box<Booking>),
+    /// A cell or a revision was not as read.
+    #[error("a cell was lost")]
+    Lost,
+    /// The table could not say.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// Makes a booking and its cells in one transaction: from a hold's cells (`held`), or from free ones.
+    /// `days` is what was read; busy time must still be so.
+    pub async fn book(
+        &self,
+        booking: &Booking,
+        days: &[DayState],
+        held: Option<Claim>,
+        now: DateTime<Utc>,
+    ) -> Result<(), NotBooked> {
+        let cells = &booking.claimed;
+        let mut changes = match held {
+            Some(held) => day::confirm(&booking.tenant, cells, days, held),
+            None => day::take(&booking.tenant, cells, days, Claim::BOOKED, now),
+        };
+        let key = Key::booking(&booking.tenant, &booking.id);
+        changes.push(Change::put(key, stored(booking)?).when("attribute_not_exists(pk)"));
+        match self.commit(&changes).await {
+            Ok(()) => Ok(()),
+            Err(StoreError::Conflict(found)) => match found.into_iter().next_back().flatten() {
+                Some(item) => Err(NotBooked::Exists(Box::new(read_booking(item)?))),
+                None => Err(NotBooked::Lost),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A booking, strongly consistent.
+    pub async fn booking(&self, tenant: &Tenant, id: &BookingId) -> Result<Option<Booking>, StoreError> {
+        self.get(Key::booking(tenant, id)).await?.map(read_booking).transpose()
+    }
+
+    /// Those of these bookings that exist, strongly consistent.
+    pub async fn bookings(
+        &self,
+        tenant: &Tenant,
+        ids: &[BookingId],
+    ) -> Result<HashMap<BookingId, Booking>, StoreError> {
+        let mut found = HashMap::with_capacity(ids.len());
+        for chunk in ids.chunks(100) {
+            let mut wanted: Vec<Item> =
+                chunk.iter().map(|id| Key::booking(tenant, id).attributes()).collect();
+            while !wanted.is_empty() {
+                let keys = KeysAndAttributes::builder()
+                    .set_keys(Some(std::mem::take(&mut wanted)))
+                    .consistent_read(true)
+                    .build()
+                    .map_err(|error| StoreError::Refused(error.to_string()))?;
+                let call = || self.db.batch_get_item().request_items(&self.table, keys.clone()).send();
+                let answer = self.tried(call).await?;
+                for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                    let booking = read_booking(item)?;
+                    found.insert(booking.id.clone(), booking);
+                }
+                let left = answer.unprocessed_keys.unwrap_or_default().into_values();
+                wanted = left.flat_map(|keys| keys.keys).collect();
+            }
+        }
+        Ok(found)
+    }
+
+    /// Ends a booking and frees the cells it stored, in one transaction, if it is still as read.
+    pub async fn end_booking(&self, before: &Booking, after: &Booking) -> Result<(), StoreError> {
+        let change = diff(key_of(before), &stored(before)?, &stored(after)?)
+            .when("#version = :version AND #status = :status")
+            .name("#version", "version")
+            .name("#status", "status")
+            .value(":version", number(before.version))
+            .value(":status", text(before.status.as_str()));
+        let mut changes = vec![change];
+        changes.extend(before.claimed.iter().map(|claimed| day::free(&before.tenant, claimed)));
+        self.commit(&changes).await
+    }
+
+    /// Takes the lease for a push and gives the booking as it is then. [`StoreError::Conflict`] when another push
+    /// has it, or there is no such booking.
+    pub async fn lease_booking(
+        &self,
+        tenant: &Tenant,
+        id: &BookingId,
+        lease: &Lease,
+    ) -> Result<Booking, StoreError> {
+        let change = Change::update(Key::booking(tenant, id), "SET lease_id = :id, lease_until = :until")
+            .when(
+                "attribute_exists(pk) AND (attribute_not_exists(lease_until) OR lease_until <= :now \
+                 OR lease_id = :id)",
+            )
+            .value(":id", text(&lease.id))
+            .value(":until", seconds(lease.until))
+            .value(":now", seconds(self.clock.now()));
+        read_booking(self.commit_returning(&change).await?)
+    }
+
+    /// Writes the outcome of a push and ends its lease, if the booking is still the one that was pushed.
+    pub async fn settle_push(
+        &self,
+        before: &Booking,
+        after: &Booking,
+        lease: &Lease,
+    ) -> Result<(), StoreError> {
+        let mut before_item = stored(before)?;
+        before_item.insert("lease_id".to_owned(), text(&lease.id));
+        before_item.insert("lease_until".to_owned(), number(0));
+        let change = diff(key_of(before), &before_item, &stored(after)?)
+            .when("#version = :version AND #lease = :lease")
+            .name("#version", "version")
+            .name("#lease", "lease_id")
+            .value(":version", number(before.version))
+            .value(":lease", text(&lease.id));
+        self.commit(&[change]).await
+    }
+
+    /// Forgets that a booking has an event in this integration's calendar, after it was removed with the
+    /// integration. The booking itself has not changed.
+    pub async fn forget_event(
+        &self,
+        tenant: &Tenant,
+        id: &BookingId,
+        integration: &IntegrationId,
+    ) -> Result<(), StoreError> {
+        let change = Change::update(Key::booking(tenant, id), "REMOVE #pushed")
+            .when("calendar.#integration = :integration")
+            .name("#pushed", "pushed")
+            .name("#integration", "integration")
+            .value(":integration", text(integration.as_str()));
+        match self.commit(&[change]).await {
+            Err(StoreError::Conflict(_)) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Ends a push's lease and leaves everything else as it is.
+    pub async fn drop_push_lease(&self, booking: &Booking, lease: &Lease) -> Result<(), StoreError> {
+        let change = Change::update(key_of(booking), "REMOVE lease_id, lease_until")
+            .when("lease_id = :lease")
+            .value(":lease", text(&lease.id));
+        match self.commit(&[change]).await {
+            Err(StoreError::Conflict(_)) => Ok(()),
+            done => done,
+        }
+    }
+}
+
+fn key_of(booking: &Booking) -> Key {
+    Key::booking(&booking.tenant, &booking.id)
+}
+
+/// The attributes of a booking, with its place in the due index.
+fn stored(booking: &Booking) -> Result<Item, StoreError> {
+    let mut item = write("booking", booking)?;
+    if booking.due_at.is_some() {
+        item.insert("due_shard".to_owned(), text(shard(booking.id.as_str())));
+    }
+    Ok(item)
+}

@@ -1,0 +1,343 @@
+//! The day item, which is the lock. One item per host and UTC day holds all that decides whether a slot is free:
+//!
+//! ```text
+//! pk  T#<tenant>#H#<host>      sk  DAY#2026-11-20
+//! rev           N    raised by every change of busy bits (missing = 0)
+//! b:<integr.>   B    busy bits of one integration, 36 bytes, one bit per 5 minutes, cell 0 lowest
+//! "114"         N    cell 114 (09:30) is claimed: a hold's expiry_seconds * 10^18 + nonce, a booking's 9E30
+//! ttl           N    40 days after the day; set by every write, because a REMOVE on a missing day creates one
+//! ```
+//!
+//! A missing cell compares false with everything, so an empty day needs no set-up; an expired hold is smaller
+//! than now, so nothing cleans up. Two operators a cell: 144 cells (12 h) make 292 of the 300 that AWS allows
+//! in an expression. <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html>
+
+use std::fmt::Write;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use chrono::{DateTime, Utc};
+
+use super::change::Change;
+use super::item::{number, text, unreadable};
+use super::key::{self, Key};
+use super::{Item, Store, StoreError};
+use crate::domain::{Cells, Claim, Claimed, Day, DayBits, DayState, HostId, IntegrationId, Tenant};
+
+const BUSY_PREFIX: &str = "b:";
+const REVISION: &str = "rev";
+const KEPT_DAYS: i64 = 40;
+
+impl Store {
+    /// The days `from..=to` of a host in one Query, days without an item left out. Eventually consistent: for
+    /// listing, never for taking.
+    pub async fn days(
+        &self,
+        tenant: &Tenant,
+        host: &HostId,
+        from: Day,
+        to: Day,
+    ) -> Result<Vec<DayState>, StoreError> {
+        self.query_days(tenant, host, from, to, false).await
+    }
+
+    /// The same, strongly consistent.
+    pub async fn days_strong(
+        &self,
+        tenant: &Tenant,
+        host: &HostId,
+        from: Day,
+        to: Day,
+    ) -> Result<Vec<DayState>, StoreError> {
+        self.query_days(tenant, host, from, to, true).await
+    }
+
+    async fn query_days(
+        &self,
+        tenant: &Tenant,
+        host: &HostId,
+        from: Day,
+        to: Day,
+        strong: bool,
+    ) -> Result<Vec<DayState>, StoreError> {
+        let items = self
+            .query(
+                "pk = :pk AND sk BETWEEN :from AND :to",
+                &[
+                    (":pk", text(key::host_partition(tenant, host))),
+                    (":from", text(key::day_sort(from))),
+                    (":to", text(key::day_sort(to))),
+                ],
+                strong,
+            )
+            .await?;
+        items.into_iter().map(read).collect()
+    }
+
+    /// Exactly these days of a host, strongly consistent, in the order asked for; at most 100.
+    pub async fn days_at(
+        &self,
+        tenant: &Tenant,
+        host: &HostId,
+        days: &[Day],
+    ) -> Result<Vec<DayState>, StoreError> {
+        let mut found = Vec::with_capacity(days.len());
+        let mut wanted: Vec<Item> =
+            days.iter().map(|day| Key::day(tenant, host, *day).attributes()).collect();
+        while !wanted.is_empty() {
+            let keys = KeysAndAttributes::builder()
+                .set_keys(Some(std::mem::take(&mut wanted)))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| StoreError::Refused(error.to_string()))?;
+            let call = || self.db.batch_get_item().request_items(&self.table, keys.clone()).send();
+            let answer = self.tried(call).await?;
+            let items = answer.responses.unwrap_or_default().into_values().flatten();
+            for item in items {
+                found.push(read(item)?);
+            }
+            let left = answer.unprocessed_keys.unwrap_or_default().into_values();
+            wanted = left.flat_map(|keys| keys.keys).collect();
+        }
+        let state = |day: &Day| {
+            found.iter().find(|state: &&DayState| state.day == *day).cloned().unwrap_or(DayState::empty(*day))
+        };
+        Ok(days.iter().map(state).collect())
+    }
+
+    /// Takes these cells for a hold that ends at `expires_at`: one conditional write on one day, one transaction
+    /// over several. `days` is what was read; it must still be so for busy time.
+    /// Finding the cells already at this very claim is success: an earlier answer was lost.
+    pub async fn hold(
+        &self,
+        tenant: &Tenant,
+        cells: &[Claimed],
+        days: &[DayState],
+        claim: Claim,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let changes = take(tenant, cells, days, claim, now);
+        match self.commit(&changes).await {
+            Err(StoreError::Conflict(found)) if is_own(&found, cells, claim) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Frees the cells of a hold, if they still are this hold's. A transaction even on one day: freed cells do not
+    /// show who freed them, so a lone change could not tell its own lost answer from a hold that is gone.
+    pub async fn release(&self, tenant: &Tenant, cells: &[Claimed], claim: Claim) -> Result<(), StoreError> {
+        let changes: Vec<_> = cells
+            .iter()
+            .map(|claimed| {
+                let mut condition = String::new();
+                each_cell(&mut condition, claimed.cells, " AND ", |out, cell| write!(out, "#{cell} = :v"));
+                free(tenant, claimed).when(condition).value(":v", number(claim.number()))
+            })
+            .collect();
+        self.transact(&changes).await
+    }
+}
+
+/// The changes that take free cells.
+pub(super) fn take(
+    tenant: &Tenant,
+    cells: &[Claimed],
+    days: &[DayState],
+    claim: Claim,
+    now: DateTime<Utc>,
+) -> Vec<Change> {
+    let change = |claimed: &Claimed| {
+        let mut condition = String::new();
+        let change = set(tenant, claimed, claim, revision_of(days, claimed), &mut condition);
+        condition.push_str(" AND NOT (");
+        each_cell(&mut condition, claimed.cells, " OR ", |out, cell| write!(out, "#{cell} > :now"));
+        condition.push(')');
+        change.when(condition).value(":now", number(Claim::now(now).number()))
+    };
+    cells.iter().map(change).collect()
+}
+
+/// The changes that turn a hold's cells into a booking's.
+pub(super) fn confirm(tenant: &Tenant, cells: &[Claimed], days: &[DayState], held: Claim) -> Vec<Change> {
+    let change = |claimed: &Claimed| {
+        let mut condition = String::new();
+        let change = set(tenant, claimed, Claim::BOOKED, revision_of(days, claimed), &mut condition);
+        condition.push_str(" AND ");
+        each_cell(&mut condition, claimed.cells, " AND ", |out, cell| write!(out, "#{cell} = :held"));
+        change.when(condition).value(":held", number(held.number()))
+    };
+    cells.iter().map(change).collect()
+}
+
+/// The change that frees cells. Its caller says under which condition; a booking's own status is one.
+pub(super) fn free(tenant: &Tenant, claimed: &Claimed) -> Change {
+    let mut expression = "SET #ttl = :ttl REMOVE ".to_owned();
+    each_cell(&mut expression, claimed.cells, ", ", |out, cell| write!(out, "#{cell}"));
+    named(Change::update(Key::day(tenant, &claimed.host, claimed.cells.day), expression), claimed.cells)
+}
+
+/// The change that puts an integration's busy bits and raises the revision.
+pub(super) fn put_busy(
+    tenant: &Tenant,
+    host: &HostId,
+    integration: &IntegrationId,
+    day: Day,
+    bits: &DayBits,
+) -> Change {
+    let key = Key::day(tenant, host, day);
+    let change = if bits.is_empty() {
+        Change::update(key, "SET #rev = if_not_exists(#rev, :zero) + :one, #ttl = :ttl REMOVE #busy")
+    } else {
+        let bytes = AttributeValue::B(Blob::new(bits.as_bytes().as_slice()));
+        Change::update(key, "SET #rev = if_not_exists(#rev, :zero) + :one, #ttl = :ttl, #busy = :busy")
+            .value(":busy", bytes)
+    };
+    let ttl = ttl(day);
+    change
+        .name("#rev", REVISION)
+        .name("#ttl", "ttl")
+        .name("#busy", format!("{BUSY_PREFIX}{integration}"))
+        .value(":zero", number(0))
+        .value(":one", number(1))
+        .value(":ttl", ttl)
+}
+
+/// Whether a lost hold was our own: the item found has all the cells at this claim.
+fn is_own(found: &[Option<Item>], cells: &[Claimed], claim: Claim) -> bool {
+    found.len() == cells.len()
+        && found.iter().zip(cells).all(|(item, claimed)| {
+            let day = item.clone().and_then(|item| read(item).ok());
+            day.is_some_and(|day| day.is_all(claimed.cells, claim))
+        })
+}
+
+fn set(
+    tenant: &Tenant,
+    claimed: &Claimed,
+    claim: Claim,
+    revision: Option<u64>,
+    condition: &mut String,
+) -> Change {
+    let mut expression = "SET #ttl = :ttl, ".to_owned();
+    each_cell(&mut expression, claimed.cells, ", ", |out, cell| write!(out, "#{cell} = :v"));
+    let change = Change::update(Key::day(tenant, &claimed.host, claimed.cells.day), expression)
+        .name("#rev", REVISION)
+        .value(":v", number(claim.number()));
+    let change = named(change, claimed.cells);
+    if let Some(revision) = revision {
+        condition.push_str("#rev = :rev");
+        change.value(":rev", number(revision))
+    } else {
+        condition.push_str("attribute_not_exists(#rev)");
+        change
+    }
+}
+
+fn named(change: Change, cells: Cells) -> Change {
+    let change = change.name("#ttl", "ttl").value(":ttl", ttl(cells.day));
+    (cells.from..cells.to).fold(change, |change, cell| change.name(format!("#{cell}"), cell.to_string()))
+}
+
+fn each_cell(
+    out: &mut String,
+    cells: Cells,
+    separator: &str,
+    write: impl Fn(&mut String, u16) -> std::fmt::Result,
+) {
+    for cell in cells.from..cells.to {
+        if cell > cells.from {
+            out.push_str(separator);
+        }
+        // Writing to a String cannot fail.
+        write(out, cell).ok();
+    }
+}
+
+fn revision_of(days: &[DayState], claimed: &Claimed) -> Option<u64> {
+    days.iter().find(|state| state.day == claimed.cells.day).and_then(|state| state.revision)
+}
+
+fn ttl(day: Day) -> AttributeValue {
+    number(day.next().start().epoch_seconds() + KEPT_DAYS * 86_400)
+}
+
+/// Reads a day. An attribute of an unknown shape makes it unreadable: a claim overlooked is a double booking.
+fn read(item: Item) -> Result<DayState, StoreError> {
+    let sort = item.get("sk").and_then(|sk| sk.as_s().ok()).and_then(|sk| sk.strip_prefix(key::DAY_PREFIX));
+    let day = sort.and_then(|day| day.parse().ok()).ok_or_else(|| unreadable("day", "its key"))?;
+    let mut state = DayState::empty(day);
+    for (name, value) in item {
+        let wrong = || unreadable("day", format!("attribute {name}"));
+        match name.as_str() {
+            "pk" | "sk" | "ttl" => {}
+            REVISION => {
+                let revision = value.as_n().ok().and_then(|n| n.parse().ok()).ok_or_else(wrong)?;
+                state.revision = Some(revision);
+            }
+            _ if name.starts_with(BUSY_PREFIX) => {
+                let id = name.trim_start_matches(BUSY_PREFIX).parse().ok().ok_or_else(wrong)?;
+                let bytes = value.as_b().ok().ok_or_else(wrong)?;
+                state.busy.push((id, DayBits::from_bytes(bytes.as_ref()).ok_or_else(wrong)?));
+            }
+            _ => {
+                let cell = name.parse().ok().filter(|cell| *cell < Day::CELLS).ok_or_else(wrong)?;
+                let claim = value.as_n().ok().and_then(|n| read_number(n)).ok_or_else(wrong)?;
+                state.claims.push((cell, Claim::from_number(claim)));
+            }
+        }
+    }
+    state.busy.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(state)
+}
+
+/// DynamoDB writes `9E30` back as `9000...`, its stand-ins may keep the exponent.
+fn read_number(text: &str) -> Option<u128> {
+    match text.split_once(['E', 'e']) {
+        None => text.parse().ok(),
+        Some((digits, exponent)) => {
+            let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+            let exponent: u32 = exponent.trim_start_matches('+').parse().ok()?;
+            let shift = exponent.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+            let mantissa: u128 = format!("{whole}{fraction}").parse().ok()?;
+            mantissa.checked_mul(10_u128.checked_pow(shift)?)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_in_every_form_that_a_table_writes() {
+        let booked = Claim::BOOKED.number();
+        for form in ["9E30", "9E+30", "9.0E+30", "9e30", "9000000000000000000000000000000"] {
+            assert_eq!(read_number(form), Some(booked), "{form}");
+        }
+        assert_eq!(
+            read_number("1.763650800000000000000000123E27"),
+            Some(1_763_650_800_000_000_000_000_000_123)
+        );
+        for form in ["", "-1", "1.5", "9E-3", "1E99", "x"] {
+            assert_eq!(read_number(form), None, "{form}");
+        }
+    }
+
+    #[test]
+    fn a_day_with_an_attribute_of_unknown_shape_is_unreadable_not_free() {
+        let item = |name: &str, value: AttributeValue| {
+            Item::from([("sk".to_owned(), text("DAY#2026-11-20")), (name.to_owned(), value)])
+        };
+        assert!(read(item("114", number(9))).is_ok());
+        for broken in [
+            item("288", number(1)),
+            item("114", text("1")),
+            item("rev", text("x")),
+            item("b:int_abcd", AttributeValue::B(Blob::new([0; 35]))),
+            item("b:nobody", AttributeValue::B(Blob::new([0; 36]))),
+            item("other", number(1.5)),
+        ] {
+            assert!(matches!(read(broken.clone()), Err(StoreError::Unreadable(_))), "{broken:?}");
+        }
+    }
+}
