@@ -1,1 +1,119 @@
-//! stub
+//! Integrations as an admin sees them: list, look at, set, sync, disconnect.
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use holdfast::App;
+use holdfast::domain::IntegrationId;
+use holdfast::flows::{
+    change_settings, disconnect, find_integration, list_calendars, list_integrations as list, sync_now,
+};
+use holdfast::http::requests::{IntegrationsQuery, SettingsRequest};
+use holdfast::http::views::{CalendarsView, IntegrationView, IntegrationsView, SyncView};
+use holdfast::http::{Admin, Body, Path, Problem, Query};
+use utoipa::OpenApi;
+
+/// The routes of this function.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/integrations", get(list_integrations))
+        .route(
+            "/v1/integrations/{id}",
+            get(get_integration).patch(set_integration).delete(disconnect_integration),
+        )
+        .route("/v1/integrations/{id}/calendars", get(get_calendars))
+        .route("/v1/integrations/{id}/sync", post(sync_integration))
+}
+
+/// The part of the API document that describes them.
+#[derive(Debug, OpenApi)]
+#[openapi(paths(
+    list_integrations,
+    get_integration,
+    set_integration,
+    disconnect_integration,
+    get_calendars,
+    sync_integration
+))]
+pub struct Doc;
+
+/// List integrations
+#[utoipa::path(get, path = "/v1/integrations", tag = "integrations", params(IntegrationsQuery),
+    responses((status = 200, description = "The integrations, pending ones too", body = IntegrationsView), Problem),
+    security(("admin" = [])))]
+async fn list_integrations(
+    State(app): State<App>,
+    admin: Admin,
+    Query(query): Query<IntegrationsQuery>,
+) -> Result<Json<IntegrationsView>, Problem> {
+    let found = list(&app, &admin.tenant, query.host.as_ref()).await?;
+    Ok(Json(found.into()))
+}
+
+/// Look at an integration
+#[utoipa::path(get, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path, description = "The integration's id")),
+    responses((status = 200, description = "The integration", body = IntegrationView), Problem),
+    security(("admin" = [])))]
+async fn get_integration(
+    State(app): State<App>,
+    admin: Admin,
+    Path(id): Path<IntegrationId>,
+) -> Result<Json<IntegrationView>, Problem> {
+    Ok(Json(find_integration(&app, &admin.tenant, &id).await?.into()))
+}
+
+/// Change an integration's settings
+///
+/// Other calendars, or switching on again, make what was read void: the calendars are read anew at once, and
+/// nothing is offered before that.
+#[utoipa::path(patch, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path, description = "The integration's id")),
+    request_body = SettingsRequest,
+    responses((status = 200, description = "As it is now", body = IntegrationView), Problem),
+    security(("admin" = [])))]
+async fn set_integration(
+    State(app): State<App>,
+    admin: Admin,
+    Path(id): Path<IntegrationId>,
+    Body(settings): Body<SettingsRequest>,
+) -> Result<Json<IntegrationView>, Problem> {
+    Ok(Json(change_settings(&app, &admin.tenant, &id, &settings.into()).await?.into()))
+}
+
+/// Disconnect an integration
+///
+/// Inactive at once; then our future events are removed, the grant is revoked, tokens and busy times are erased.
+/// Works even when the provider refuses.
+#[utoipa::path(delete, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path, description = "The integration's id")),
+    responses((status = 200, description = "Disconnected", body = IntegrationView), Problem),
+    security(("admin" = [])))]
+async fn disconnect_integration(
+    State(app): State<App>,
+    admin: Admin,
+    Path(id): Path<IntegrationId>,
+) -> Result<Json<IntegrationView>, Problem> {
+    Ok(Json(disconnect(&app, &admin.tenant, &id).await?.into()))
+}
+
+/// List the calendars of the account
+#[utoipa::path(get, path = "/v1/integrations/{id}/calendars", tag = "integrations", params(("id" = String, Path, description = "The integration's id")),
+    responses((status = 200, description = "The calendars", body = CalendarsView), Problem),
+    security(("admin" = [])))]
+async fn get_calendars(
+    State(app): State<App>,
+    admin: Admin,
+    Path(id): Path<IntegrationId>,
+) -> Result<Json<CalendarsView>, Problem> {
+    Ok(Json(list_calendars(&app, &admin.tenant, &id).await?.into()))
+}
+
+/// Sync an integration now
+#[utoipa::path(post, path = "/v1/integrations/{id}/sync", tag = "integrations", params(("id" = String, Path, description = "The integration's id")),
+    responses((status = 200, description = "What was done, or why not", body = SyncView), Problem),
+    security(("admin" = [])))]
+async fn sync_integration(
+    State(app): State<App>,
+    admin: Admin,
+    Path(id): Path<IntegrationId>,
+) -> Result<Json<SyncView>, Problem> {
+    Ok(Json(sync_now(&app, &admin.tenant, &id).await?.into()))
+}

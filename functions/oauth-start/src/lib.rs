@@ -1,1 +1,48 @@
-//! stub
+//! Begins the OAuth round trip that connects a host's calendar account.
+
+use axum::extract::State;
+use axum::http::header::SET_COOKIE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use holdfast::App;
+use holdfast::domain::Provider;
+use holdfast::flows::start_connect;
+use holdfast::http::auth::Cookie;
+use holdfast::http::requests::ConnectRequest;
+use holdfast::http::views::StartedView;
+use holdfast::http::{Admin, Body, Path, Problem};
+use utoipa::OpenApi;
+
+/// The routes of this function.
+pub fn router() -> Router<App> {
+    Router::new().route("/v1/integrations/{provider}/connect", post(connect_integration))
+}
+
+/// The part of the API document that describes them.
+#[derive(Debug, OpenApi)]
+#[openapi(paths(connect_integration))]
+pub struct Doc;
+
+/// Connect a calendar account of a host
+///
+/// Send the host's browser to `authorization_url`. The answer sets a cookie: a browser that comes back without it
+/// is asked to confirm what it connects.
+#[utoipa::path(post, path = "/v1/integrations/{provider}/connect", tag = "integrations",
+    params(("provider" = String, Path, description = "The calendar provider: `google`")),
+    request_body = ConnectRequest,
+    responses((status = 200, description = "Begun", body = StartedView,
+        headers(("set-cookie" = String, description = "Marks this browser for ten minutes"))), Problem),
+    security(("admin" = [])))]
+async fn connect_integration(
+    State(app): State<App>,
+    admin: Admin,
+    Path(provider): Path<String>,
+    Body(request): Body<ConnectRequest>,
+) -> Result<Response, Problem> {
+    let provider: Provider = provider.parse().map_err(|_unknown| Problem::unknown_provider())?;
+    let return_to = request.return_to.as_deref();
+    let started = start_connect(&app, &admin.tenant, &request.host, provider, return_to).await?;
+    let cookie = Cookie::oauth(&started.cookie, &app.config.public_url);
+    Ok(([(SET_COOKIE, cookie)], Json(StartedView::from(&started))).into_response())
+}

@@ -1,1 +1,42 @@
-//! stub
+//! Brings calendars and bookings into step: pulls integrations that are due, pushes bookings that changed.
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::future::join_all;
+use holdfast::App;
+use holdfast::flows::{Work, perform};
+use holdfast::lambda::Error;
+
+/// Works through a batch of bus events side by side: they wait for providers, not for each other. What failed is
+/// named, so that only that is delivered again.
+pub async fn run(app: App, batch: SqsEvent) -> Result<SqsBatchResponse, Error> {
+    let mut answer = SqsBatchResponse::default();
+    let outcomes = join_all(batch.records.iter().map(|message| Box::pin(handle(&app, message)))).await;
+    let failed = batch.records.iter().zip(outcomes).filter(|(_, is_done)| !is_done);
+    answer.batch_item_failures = failed.map(|(message, _)| failure(message)).collect();
+    Ok(answer)
+}
+
+async fn handle(app: &App, message: &SqsMessage) -> bool {
+    let Some(work) = message.body.as_deref().and_then(read) else {
+        // Delivering it again would not make it readable.
+        tracing::error!("a message is no work of ours");
+        return true;
+    };
+    let done = perform(app, &work).await;
+    if let Err(error) = &done {
+        tracing::warn!(%error, "work to be delivered again");
+    }
+    done.is_ok()
+}
+
+fn failure(message: &SqsMessage) -> BatchItemFailure {
+    let mut failure = BatchItemFailure::default();
+    failure.item_identifier = message.message_id.clone().unwrap_or_default();
+    failure
+}
+
+fn read(body: &str) -> Option<Work> {
+    let event: EventBridgeEvent = serde_json::from_str(body).ok()?;
+    serde_json::from_value(event.detail).ok()
+}

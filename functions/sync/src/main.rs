@@ -1,0 +1,6 @@
+//! The `sync` Lambda.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), holdfast::lambda::Error> {
+    holdfast::lambda::events(sync::run).await
+}
