@@ -1,0 +1,207 @@
+//! API Gateway on loopback: the template's routes, the authorizer, and each function's own router behind them.
+//!
+//! The one rule: a function gets what the event's JSON carries and nothing else. The claims are put into that
+//! event here, after the token was checked, so no header of a caller's can bring any.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use holdfast::App;
+use holdfast::http::finish;
+use serde_json::{Map, Value, json};
+use tower::ServiceExt;
+
+use crate::functions::{Entry, FUNCTIONS};
+use crate::issuer::Issuer;
+use crate::template::Template;
+
+/// The largest body that API Gateway takes.
+const MAX_BYTES: usize = 10 * 1024 * 1024;
+const JWKS: &str = "/.well-known/jwks.json";
+const CONFIGURATION: &str = "/.well-known/openid-configuration";
+
+/// Two routes of the template cannot stand beside each other.
+#[derive(Debug, thiserror::Error)]
+#[error("template.yaml: the route {path}: {source}")]
+pub struct RouteError {
+    path: String,
+    source: matchit::InsertError,
+}
+
+/// The routes, and what stands behind each.
+struct Gateway {
+    paths: matchit::Router<HashMap<Method, Target>>,
+    issuer: Issuer,
+}
+
+struct Target {
+    function: Router,
+    key: String,
+    authorized: bool,
+}
+
+/// The API, as a router that answers everything by itself.
+pub(crate) fn router(template: &Template, issuer: Issuer, app: &App) -> Result<Router, RouteError> {
+    let mut functions = HashMap::new();
+    for function in &FUNCTIONS {
+        if let Entry::Http { router, .. } = function.entry {
+            functions.insert(function.name, finish(router(), app.clone()));
+        }
+    }
+    let mut targets: HashMap<&str, HashMap<Method, Target>> = HashMap::new();
+    for route in &template.routes {
+        // The template was compared with the functions when it was read.
+        let Some(function) = functions.get(route.function) else { continue };
+        let target = Target { function: function.clone(), key: route.key(), authorized: route.authorized };
+        targets.entry(&route.path).or_default().insert(route.method.clone(), target);
+    }
+    let mut paths = matchit::Router::new();
+    for (path, methods) in targets {
+        paths.insert(path, methods).map_err(|source| RouteError { path: path.to_owned(), source })?;
+    }
+    Ok(Router::new().fallback(answer).with_state(Arc::new(Gateway { paths, issuer })))
+}
+
+async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    match (&parts.method, path) {
+        (&Method::GET, JWKS) => return Json(gateway.issuer.jwks()).into_response(),
+        (&Method::GET, CONFIGURATION) => return Json(gateway.issuer.configuration()).into_response(),
+        _ => {}
+    }
+    // A method that the template does not name is not there, `HEAD` and `OPTIONS` included.
+    let Some((target, parameters)) = gateway.route(&parts.method, path) else {
+        return refusal(StatusCode::NOT_FOUND, "Not Found");
+    };
+    let claims = match (target.authorized, parts.headers.get(header::AUTHORIZATION)) {
+        (false, _) => None,
+        (true, None) => return unauthorized("Bearer"),
+        (true, Some(header)) => match header.to_str().ok().and_then(|header| gateway.issuer.verify(header)) {
+            Some(claims) => Some(claims),
+            None => return unauthorized(r#"Bearer error="invalid_token""#),
+        },
+    };
+    let Ok(body) = to_bytes(body, MAX_BYTES).await else {
+        return refusal(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+    };
+    let event = event(&parts, &target.key, &parameters, claims.as_ref(), &body);
+    match lambda_http::request::from_str(&event.to_string()) {
+        Ok(request) => match target.function.clone().oneshot(request).await {
+            Ok(response) => response.map(Body::new),
+            Err(never) => match never {},
+        },
+        Err(error) => {
+            tracing::error!(route = target.key, %error, "an event that the runtime cannot read");
+            refusal(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+        }
+    }
+}
+
+impl Gateway {
+    fn route(&self, method: &Method, path: &str) -> Option<(&Target, HashMap<String, String>)> {
+        let matched = self.paths.at(path).ok()?;
+        let parameters = matched.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Some((matched.value.get(method)?, parameters.collect()))
+    }
+}
+
+/// The event that API Gateway would send, payload format 2.0.
+fn event(
+    parts: &Parts,
+    route: &str,
+    parameters: &HashMap<String, String>,
+    claims: Option<&HashMap<String, String>>,
+    body: &[u8],
+) -> Value {
+    let path = parts.uri.path();
+    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let agent =
+        parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let mut context = json!({
+        "accountId": fakes::ACCOUNT,
+        "apiId": "local",
+        "domainName": host,
+        "domainPrefix": "local",
+        "http": {
+            "method": parts.method.as_str(), "path": path, "protocol": "HTTP/1.1",
+            "sourceIp": "127.0.0.1", "userAgent": agent,
+        },
+        "requestId": format!("local-{:016x}", request_number()),
+        "routeKey": route,
+        "stage": "$default",
+    });
+    if let (Some(claims), Some(context)) = (claims, context.as_object_mut()) {
+        context.insert("authorizer".to_owned(), json!({ "jwt": { "claims": claims, "scopes": null } }));
+    }
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": parts.uri.query().unwrap_or_default(),
+        "headers": headers(&parts.headers),
+        "pathParameters": parameters,
+        "requestContext": context,
+        "isBase64Encoded": false,
+    });
+    if let Some(event) = event.as_object_mut() {
+        let cookies: Vec<_> = values(&parts.headers, &header::COOKIE).collect();
+        if !cookies.is_empty() {
+            let cookies = cookies.iter().flat_map(|line| line.split("; "));
+            event.insert("cookies".to_owned(), cookies.collect());
+        }
+        match std::str::from_utf8(body) {
+            Ok("") => {}
+            Ok(text) => {
+                event.insert("body".to_owned(), text.into());
+            }
+            Err(_binary) => {
+                event.insert("body".to_owned(), STANDARD.encode(body).into());
+                event.insert("isBase64Encoded".to_owned(), true.into());
+            }
+        }
+    }
+    event
+}
+
+/// Headers by lower-case name; those that came more than once are joined by a comma, cookies travel apart.
+fn headers(headers: &HeaderMap) -> Map<String, Value> {
+    let names = headers.keys().filter(|name| **name != header::COOKIE);
+    let joined = names.map(|name| {
+        let values: Vec<_> = values(headers, name).collect();
+        (name.as_str().to_owned(), values.join(",").into())
+    });
+    joined.collect()
+}
+
+fn values<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = &'a str> {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
+}
+
+fn request_number() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
+fn unauthorized(challenge: &'static str) -> Response {
+    let mut response = refusal(StatusCode::UNAUTHORIZED, "Unauthorized");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static(challenge));
+    response
+}
+
+/// An answer of API Gateway's own.
+fn refusal(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "message": message }))).into_response()
+}
+
+#[cfg(test)]
+mod tests;
