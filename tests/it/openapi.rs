@@ -1,0 +1,251 @@
+//! The API document that is served is the one that the code makes, and says all that there is to say.
+//!
+//! Which routes the template names is compared with the document by `infra/local` whenever it starts.
+
+use std::collections::BTreeSet;
+
+use holdfast::http::Problem;
+use serde_json::Value;
+use tests::Answer;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+
+const FUNCTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions");
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/slots/openapi.json");
+/// Set it to write the document anew.
+const WRITE: &str = "HOLDFAST_WRITE_OPENAPI";
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+/// What belongs to no one function.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Holdfast",
+        description = "Connect calendars, offer free slots, let exactly one guest have each.\n\n\
+            Instants are RFC 3339 with an offset and lie on a 5-minute grid; zones are IANA names. Fields and \
+            parameters that are not named here are refused. What goes wrong is a problem (RFC 9457) with a stable \
+            `code`; only the gateway itself, before any function, answers 401, 404, 413 and 429 with a bare \
+            `message`.",
+        license(name = "MIT", identifier = "MIT")
+    ),
+    tags(
+        (name = "slots", description = "What is free"),
+        (name = "bookings", description = "Hold, book, look, cancel"),
+        (name = "integrations", description = "Calendar accounts of hosts, for admins"),
+        (name = "oauth", description = "Where browsers come back to from a provider"),
+        (name = "service", description = "The API itself")
+    ),
+    components(schemas(Problem))
+)]
+struct Frame;
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a switch of this test alone")]
+fn the_served_document_is_what_the_code_makes() {
+    let made = document().to_pretty_json().expect("JSON") + "\n";
+    if std::env::var(WRITE).is_ok() {
+        std::fs::write(FILE, &made).expect("the file is written");
+    }
+    let served = std::fs::read_to_string(FILE).expect("the file");
+    assert!(served == made, "functions/slots/openapi.json is out of date: run the tests with {WRITE}=1");
+}
+
+/// The routers are read as text: axum does not say what a router routes.
+#[test]
+fn every_route_is_documented_and_every_documented_route_is_there() {
+    let mut routed = BTreeSet::new();
+    for function in std::fs::read_dir(FUNCTIONS).expect("functions") {
+        let source = std::fs::read_to_string(function.expect("an entry").path().join("src/lib.rs"));
+        routed.extend(routes(&source.expect("a lib.rs")));
+    }
+    let document = served();
+    let paths = document["paths"].as_object().expect("paths");
+    let documented = paths.iter().flat_map(|(path, item)| {
+        let methods = METHODS.iter().filter(|method| item.get(method).is_some());
+        methods.map(move |method| format!("{method} {path}"))
+    });
+    let documented: BTreeSet<String> = documented.collect();
+    assert!(routed.len() >= 19, "only {} routes were read", routed.len());
+    assert_eq!(routed, documented);
+}
+
+#[test]
+fn everything_in_the_document_is_described() {
+    let document = served();
+    let mut silent = Vec::new();
+    for (path, method, operation) in operations(&document) {
+        let at = format!("{method} {path}");
+        for field in ["operationId", "summary"] {
+            silent.extend(operation[field].is_null().then(|| format!("{at}: {field}")));
+        }
+        let tags = operation["tags"].as_array().expect("tags");
+        let known = document["tags"].as_array().expect("tags");
+        assert!(tags.len() == 1 && known.iter().any(|tag| tag["name"] == tags[0]), "{at}: {tags:?}");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            silent.extend(is_silent(parameter).then(|| format!("{at}: parameter {}", parameter["name"])));
+        }
+        for (status, answer) in operation["responses"].as_object().expect("responses") {
+            silent.extend(is_silent(answer).then(|| format!("{at}: {status}")));
+        }
+    }
+    for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
+        silent.extend(is_silent(schema).then(|| name.clone()));
+        for (field, of) in properties(schema) {
+            silent.extend(is_silent(of).then(|| format!("{name}.{field}")));
+        }
+    }
+    assert_eq!(silent, Vec::<String>::new());
+}
+
+#[test]
+fn problems_have_their_media_type_and_admins_and_guests_their_tokens() {
+    let document = served();
+    let schemes = document["components"]["securitySchemes"].as_object().expect("schemes");
+    assert_eq!(schemes.keys().collect::<Vec<_>>(), ["admin", "manage"]);
+    for (path, method, operation) in operations(&document) {
+        let at = format!("{method} {path}");
+        for status in ["4XX", "5XX"] {
+            let content = &operation["responses"][status]["content"];
+            let kinds: Vec<_> = content.as_object().map(|kinds| kinds.keys().collect()).unwrap_or_default();
+            match operation["tags"][0].as_str() {
+                Some("oauth") => assert_eq!(kinds, ["text/html"], "{at}"),
+                Some("service") => assert!(kinds.is_empty(), "{at}"),
+                _ => assert_eq!(kinds, ["application/problem+json"], "{at}"),
+            }
+        }
+        let is_own = path.ends_with("/bookings/{id}");
+        let expected = match (path.starts_with("/v1/tenants/"), path.starts_with("/v1/o")) {
+            (true, _) if is_own => Some("manage"),
+            (true, _) | (_, true) => None,
+            _ if path == "/v1/health" => None,
+            _ => Some("admin"),
+        };
+        let asked = operation["security"].as_array().into_iter().flatten();
+        let asked: Vec<_> = asked.flat_map(|one| one.as_object().expect("a scheme").keys()).collect();
+        assert_eq!(asked, expected.into_iter().collect::<Vec<_>>(), "{at}");
+    }
+}
+
+/// Fails when the document does not say what this answer is.
+#[track_caller]
+pub(crate) fn documented(method: &str, path: &str, answer: &Answer) {
+    let document = served();
+    let answers = &document["paths"][path][method]["responses"];
+    let class = format!("{}XX", answer.status / 100);
+    let said = [answer.status.to_string(), class].into_iter().find_map(|status| answers.get(status));
+    let said = said.unwrap_or_else(|| panic!("{method} {path}: {} is not documented", answer.status));
+    let kind = answer.header("content-type").expect("a content type");
+    let schema = &said["content"][&kind]["schema"];
+    assert!(schema.is_object(), "{method} {path}: {kind} is not documented");
+    let mut wrong = Vec::new();
+    compare(&document, schema, &answer.body, "", &mut wrong);
+    assert_eq!(wrong, Vec::<String>::new(), "{method} {path}: {}", answer.text);
+}
+
+/// As much of JSON Schema as the document uses. A field that the schema does not name is wrong too.
+fn compare(document: &Value, schema: &Value, value: &Value, at: &str, wrong: &mut Vec<String>) {
+    let whole = |schema: &Value| match schema["$ref"].as_str() {
+        Some(pointer) => document.pointer(pointer.trim_start_matches('#')).expect("a schema").clone(),
+        None => schema.clone(),
+    };
+    let schema = whole(schema);
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let choice = choices.iter().find(|choice| (choice["type"] == "null") == value.is_null());
+        return compare(document, choice.expect("a choice"), value, at, wrong);
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let kinds = &schema["type"];
+    let is_kind = kinds == kind || kinds.as_array().is_some_and(|kinds| kinds.contains(&kind.into()));
+    if !is_kind && schema["allOf"].is_null() {
+        wrong.push(format!("{at}: {kind}, not {kinds}"));
+    }
+    for (n, item) in value.as_array().into_iter().flatten().enumerate() {
+        compare(document, &schema["items"], item, &format!("{at}/{n}"), wrong);
+    }
+    let parts =
+        schema["allOf"].as_array().map_or(vec![schema.clone()], |parts| parts.iter().map(whole).collect());
+    let is_free = parts.iter().all(|part| part["properties"].is_null());
+    let Some(fields) = value.as_object().filter(|_| !is_free) else { return };
+    for name in parts.iter().filter_map(|part| part["required"].as_array()).flatten() {
+        if !fields.contains_key(name.as_str().expect("a name")) {
+            wrong.push(format!("{at}/{name}: missing"));
+        }
+    }
+    for (name, value) in fields {
+        match parts.iter().find_map(|part| part["properties"].get(name)) {
+            Some(schema) => compare(document, schema, value, &format!("{at}/{name}"), wrong),
+            None => wrong.push(format!("{at}/{name}: not documented")),
+        }
+    }
+}
+
+/// The document as clients get it.
+fn served() -> Value {
+    serde_json::from_str(&std::fs::read_to_string(FILE).expect("the file")).expect("JSON")
+}
+
+fn document() -> Document {
+    let parts = [
+        slots::Doc::openapi(),
+        bookings::Doc::openapi(),
+        integrations::Doc::openapi(),
+        oauth_start::Doc::openapi(),
+        oauth_callback::Doc::openapi(),
+    ];
+    let mut document = Frame::openapi();
+    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    for part in parts {
+        document.merge(part);
+    }
+    let bearer = |text: &str, format: Option<&str>| {
+        let mut http = Http::new(HttpAuthScheme::Bearer);
+        http.description = Some(text.to_owned());
+        http.bearer_format = format.map(str::to_owned);
+        SecurityScheme::Http(http)
+    };
+    let components = document.components.get_or_insert_default();
+    let admin = "A token of the configured issuer, with the role `admin` and the tenant's claim.";
+    components.add_security_scheme("admin", bearer(admin, Some("JWT")));
+    components.add_security_scheme("manage", bearer("The `manage_token` of the booking.", None));
+    document
+}
+
+fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let paths = document["paths"].as_object().expect("paths").iter();
+    paths.flat_map(|(path, item)| {
+        let methods = METHODS.iter().filter_map(move |method| Some((*method, item.get(method)?)));
+        methods.map(move |(method, operation)| (path.as_str(), method, operation))
+    })
+}
+
+/// `get /v1/health` and so on, of `.route("/v1/health", get(..).delete(..))`.
+fn routes(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for route in source.split(".route(").skip(1) {
+        let route = route.split(".route(").next().unwrap_or_default().split("\n}").next().unwrap_or_default();
+        let path = route.split('"').nth(1).expect("a path");
+        let methods = METHODS.iter().filter(|method| {
+            route.contains(&format!(" {method}(")) || route.contains(&format!(").{method}("))
+        });
+        found.extend(methods.map(|method| format!("{method} {path}")));
+    }
+    found
+}
+
+fn properties(schema: &Value) -> Vec<(&String, &Value)> {
+    let parts = schema["allOf"].as_array().map_or(vec![schema], |parts| parts.iter().collect());
+    parts.into_iter().filter_map(|part| part["properties"].as_object()).flatten().collect()
+}
+
+fn is_silent(value: &Value) -> bool {
+    // What may be null is one of two, and described there.
+    [value, &value["oneOf"][0]].iter().all(|at| at["description"].as_str().is_none_or(str::is_empty))
+}
