@@ -4,24 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::retry::{ReconnectMode, RetryConfig};
 use aws_smithy_types::timeout::TimeoutConfig;
 use secrecy::ExposeSecret;
 
+use crate::aws::{Lazy, lazy};
 use crate::bus::Bus;
 use crate::calendars::google::{Google, GoogleConfig};
-use crate::calendars::{Calendar, Calendars, Http};
+use crate::calendars::{Calendar, CalendarError, Calendars, ClientSecret, Http};
 use crate::clock::Clock;
-use crate::config::{AwsSettings, Config, GoogleSettings};
+use crate::config::{self, AwsSettings, Config, GoogleSettings};
+use crate::outbound::{self, AwsHttp};
 use crate::store::Store;
 use crate::vault::Vault;
 
 /// No AWS call takes longer than this; each has its own retries around it.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The state of every router and run function.
 #[derive(Clone, Debug)]
@@ -41,33 +40,48 @@ pub struct App {
 }
 
 impl App {
-    /// Builds the state. Opens no connection.
+    /// Builds the state. Opens no connection, and makes each client of AWS when it is first used.
     pub fn new(config: Config, clock: Clock) -> Self {
-        let aws = &config.aws;
-        let store = Store::new(dynamodb(aws), &config.table, clock.clone());
-        let vault = Vault::new(kms(aws), &config.kms_key);
-        let bus = Bus::new(eventbridge(aws), &config.bus);
-        let calendars = Calendars::new(config.google.as_ref().map(|settings| google(settings, &clock)));
+        let client = outbound::client(&config.extra_roots);
+        let (aws, http) = (&config.aws, AwsHttp(client.clone()));
+        let store = Store::new(dynamodb(aws, &http), &config.table, clock.clone());
+        let vault = Vault::new(kms(aws, &http), &config.kms_key);
+        let bus = Bus::new(eventbridge(aws, &http), &config.bus);
+        let http = Http::new(client);
+        let calendars =
+            Calendars::new(config.google.as_ref().map(|settings| google(settings, http, &vault, &clock)));
         Self { config: Arc::new(config), clock, store, vault, calendars, bus }
     }
 }
 
 macro_rules! client {
     ($name:ident, $sdk:ident, $endpoint:ident) => {
-        fn $name(aws: &AwsSettings) -> $sdk::Client {
-            let builder = $sdk::Config::builder()
-                .behavior_version(BehaviorVersion::v2026_01_12())
-                .region($sdk::config::Region::new(aws.region.clone()))
-                .credentials_provider(credentials(aws))
-                .http_client(http_client(aws.$endpoint.as_deref()))
-                // The rooms retry themselves: only they know what a repeated call means.
-                .retry_config(RetryConfig::disabled())
-                .timeout_config(time_outs());
-            let builder = match &aws.$endpoint {
-                Some(url) => builder.endpoint_url(url),
-                None => builder,
-            };
-            $sdk::Client::from_conf(builder.build())
+        fn $name(aws: &AwsSettings, http: &AwsHttp) -> Lazy<$sdk::Client> {
+            let (aws, http) = (aws.clone(), http.clone());
+            lazy(move || {
+                let builder = $sdk::Config::builder()
+                    .behavior_version(BehaviorVersion::v2026_01_12())
+                    .region($sdk::config::Region::new(aws.region.clone()))
+                    .credentials_provider(credentials(&aws))
+                    .http_client(http)
+                    // The rooms retry themselves: only they know what a repeated call means. Connections that broke
+                    // are the client's to find.
+                    .retry_config(
+                        RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections),
+                    )
+                    .timeout_config(time_outs());
+                let builder = match &aws.$endpoint {
+                    Some(url) => builder.endpoint_url(url),
+                    None => builder,
+                };
+                // A name that AWS would not take is left out: it only labels.
+                let name = aws.function.clone().and_then(|name| $sdk::config::AppName::new(name).ok());
+                let builder = match name {
+                    Some(name) => builder.app_name(name),
+                    None => builder,
+                };
+                $sdk::Client::from_conf(builder.build())
+            })
         }
     };
 }
@@ -82,24 +96,13 @@ fn credentials(aws: &AwsSettings) -> Credentials {
     Credentials::new(&aws.access_key_id, secret, session, None, "environment")
 }
 
-fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
-    let builder = aws_smithy_http_client::Builder::new();
-    match endpoint {
-        Some(url) if url.starts_with("http://") => builder.build_http(),
-        _ => builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
-    }
-}
-
 fn time_outs() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(CALL_TIMEOUT)
-        .operation_timeout(CALL_TIMEOUT)
-        .build()
+    TimeoutConfig::builder().operation_attempt_timeout(CALL_TIMEOUT).operation_timeout(CALL_TIMEOUT).build()
 }
 
-fn google(settings: &GoogleSettings, clock: &Clock) -> Arc<dyn Calendar> {
-    let mut config = GoogleConfig::new(settings.client_id.clone(), settings.client_secret.clone());
+fn google(settings: &GoogleSettings, http: Http, vault: &Vault, clock: &Clock) -> Arc<dyn Calendar> {
+    let secret = client_secret(config::GOOGLE_CLIENT_SECRET, &settings.client_secret, vault);
+    let mut config = GoogleConfig::new(settings.client_id.clone(), secret);
     let urls = [
         (&mut config.authorize_url, &settings.authorize_url),
         (&mut config.token_url, &settings.token_url),
@@ -111,5 +114,18 @@ fn google(settings: &GoogleSettings, clock: &Clock) -> Arc<dyn Calendar> {
             *place = url.clone();
         }
     }
-    Arc::new(Google::new(config, Http::new(), clock.clone()))
+    Arc::new(Google::new(config, http, clock.clone()))
+}
+
+fn client_secret(setting: &'static str, sealed: &[u8], vault: &Vault) -> ClientSecret {
+    let (sealed, vault) = (sealed.to_vec(), vault.clone());
+    ClientSecret::opened_by(move || {
+        let (sealed, vault) = (sealed.clone(), vault.clone());
+        Box::pin(async move {
+            vault.open_setting(setting, &sealed).await.map_err(|error| {
+                tracing::error!(setting, %error, "a secret setting does not open");
+                CalendarError::Unreachable
+            })
+        })
+    })
 }

@@ -1,10 +1,13 @@
 //! The event bus: what happened, for whoever wants to know.
 //! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::error::ProvideErrorMetadata;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+
+use crate::aws::{Lazy, silence};
 
 /// The source of every event of ours.
 pub const SOURCE: &str = "holdfast";
@@ -13,6 +16,8 @@ pub const SYNC_DUE: &str = "sync.due";
 
 const AT_ONCE: usize = 10;
 const TRIES: u32 = 4;
+/// What has taken so long is not tried again.
+const WITHIN: Duration = Duration::from_secs(15);
 
 /// One event to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,21 +38,22 @@ pub struct BusError {
 /// The bus by its name.
 #[derive(Clone, Debug)]
 pub struct Bus {
-    client: Client,
+    client: Lazy<Client>,
     name: String,
 }
 
 impl Bus {
     /// The bus `name` behind this client.
-    pub fn new(client: Client, name: impl Into<String>) -> Self {
+    pub fn new(client: Lazy<Client>, name: impl Into<String>) -> Self {
         Self { client, name: name.into() }
     }
 
     /// Publishes all of these. The bus may take some of a call and refuse others: those are given again.
     pub async fn publish(&self, events: &[Event]) -> Result<(), BusError> {
+        let began = Instant::now();
         let mut left: Vec<&Event> = events.iter().collect();
         for attempt in 0..TRIES {
-            if left.is_empty() {
+            if left.is_empty() || began.elapsed() > WITHIN {
                 break;
             }
             if attempt > 0 {
@@ -72,10 +78,17 @@ impl Bus {
                 .detail(&event.detail)
                 .build()
         });
-        let Ok(answer) = self.client.put_events().set_entries(Some(entries.collect())).send().await else {
-            return events.to_vec();
+        let answer = match self.client.put_events().set_entries(Some(entries.collect())).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::warn!(why = silence(&error), code = error.code(), "the bus took nothing");
+                return events.to_vec();
+            }
         };
         let outcomes = answer.entries.unwrap_or_default();
+        if let Some(code) = outcomes.iter().find_map(|entry| entry.error_code.as_deref()) {
+            tracing::warn!(code, "the bus did not take everything");
+        }
         // An answer that is too short says nothing about the rest.
         let taken = |at: usize| outcomes.get(at).is_some_and(|entry| entry.error_code.is_none());
         events.iter().enumerate().filter(|(at, _)| !taken(*at)).map(|(_, event)| *event).collect()

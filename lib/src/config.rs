@@ -3,6 +3,9 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use secrecy::SecretString;
 use url::Url;
 
@@ -22,9 +25,12 @@ pub const HOLD_SECONDS: &str = "HOLDFAST_HOLD_SECONDS";
 pub const POLL_SECONDS: &str = "HOLDFAST_POLL_SECONDS";
 /// The claim that names the tenant of an admin's token. Default `tenant`.
 pub const TENANT_CLAIM: &str = "HOLDFAST_TENANT_CLAIM";
+/// The claim that lists the roles of an admin's token. Default `roles`.
+pub const ROLES_CLAIM: &str = "HOLDFAST_ROLES_CLAIM";
 /// Google OAuth client id. Without it no Google calendar can be connected.
 pub const GOOGLE_CLIENT_ID: &str = "HOLDFAST_GOOGLE_CLIENT_ID";
-/// Google OAuth client secret.
+/// Google OAuth client secret: what KMS made of it under the encryption context `setting` = this variable's name,
+/// in base64.
 pub const GOOGLE_CLIENT_SECRET: &str = "HOLDFAST_GOOGLE_CLIENT_SECRET";
 /// Where consent is asked. Default Google's.
 pub const GOOGLE_AUTHORIZE_URL: &str = "HOLDFAST_GOOGLE_AUTHORIZE_URL";
@@ -34,7 +40,9 @@ pub const GOOGLE_TOKEN_URL: &str = "HOLDFAST_GOOGLE_TOKEN_URL";
 pub const GOOGLE_REVOKE_URL: &str = "HOLDFAST_GOOGLE_REVOKE_URL";
 /// The root of the Calendar API, without a trailing slash. Default Google's.
 pub const GOOGLE_API_URL: &str = "HOLDFAST_GOOGLE_API_URL";
-/// The log filter, in `tracing-subscriber`'s directives. Default `info`.
+/// Certificates to trust beside the compiled-in roots, as PEM: for a server of one's own. Default none.
+pub const EXTRA_ROOTS: &str = "HOLDFAST_EXTRA_ROOTS";
+/// What is logged: a level, or `target=level` pairs separated by commas. Default `info`.
 pub const LOG: &str = "HOLDFAST_LOG";
 /// Where DynamoDB is, when it is not in the cloud.
 pub const ENDPOINT_DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
@@ -50,14 +58,18 @@ pub const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 pub const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 /// See [`ACCESS_KEY_ID`].
 pub const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+/// The function's name, by which AWS's logs tell its calls from others'. Lambda sets it.
+pub const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
-/// What whoever runs Holdfast chooses. The other variables say where it runs, and follow from that.
-pub const CHOSEN: [&str; 11] = [
+/// What whoever runs Holdfast chooses. [`GIVEN`] follows from where it runs.
+pub const CHOSEN: [&str; 13] = [
     PUBLIC_URL,
     RETURN_TO,
     HOLD_SECONDS,
     POLL_SECONDS,
     TENANT_CLAIM,
+    ROLES_CLAIM,
+    EXTRA_ROOTS,
     GOOGLE_CLIENT_ID,
     GOOGLE_CLIENT_SECRET,
     GOOGLE_AUTHORIZE_URL,
@@ -65,6 +77,23 @@ pub const CHOSEN: [&str; 11] = [
     GOOGLE_REVOKE_URL,
     GOOGLE_API_URL,
 ];
+
+/// What follows from where it runs.
+pub const GIVEN: [&str; 10] = [
+    TABLE,
+    KMS_KEY,
+    BUS,
+    LOG,
+    ENDPOINT_DYNAMODB,
+    ENDPOINT_KMS,
+    ENDPOINT_EVENTBRIDGE,
+    REGION,
+    ACCESS_KEY_ID,
+    SECRET_ACCESS_KEY,
+];
+
+/// Those of [`CHOSEN`] that are secrets: their values are ciphertexts of KMS, opened when first needed.
+pub const SEALED: [&str; 1] = [GOOGLE_CLIENT_SECRET];
 
 /// All settings of one process.
 #[derive(Clone, Debug)]
@@ -85,6 +114,10 @@ pub struct Config {
     pub poll_seconds: u32,
     /// [`TENANT_CLAIM`].
     pub tenant_claim: String,
+    /// [`ROLES_CLAIM`].
+    pub roles_claim: String,
+    /// [`EXTRA_ROOTS`].
+    pub extra_roots: Vec<CertificateDer<'static>>,
     /// Google's credentials and URLs; `None` when there are none.
     pub google: Option<GoogleSettings>,
     /// How AWS is reached.
@@ -96,8 +129,8 @@ pub struct Config {
 pub struct GoogleSettings {
     /// [`GOOGLE_CLIENT_ID`].
     pub client_id: String,
-    /// [`GOOGLE_CLIENT_SECRET`].
-    pub client_secret: SecretString,
+    /// [`GOOGLE_CLIENT_SECRET`], still sealed.
+    pub client_secret: Vec<u8>,
     /// [`GOOGLE_AUTHORIZE_URL`].
     pub authorize_url: Option<Url>,
     /// [`GOOGLE_TOKEN_URL`].
@@ -111,6 +144,8 @@ pub struct GoogleSettings {
 /// Region, credentials and endpoints.
 #[derive(Clone, Debug)]
 pub struct AwsSettings {
+    /// [`FUNCTION`].
+    pub function: Option<String>,
     /// [`REGION`].
     pub region: String,
     /// [`ACCESS_KEY_ID`].
@@ -158,8 +193,11 @@ impl Config {
             hold_seconds: parsed(HOLD_SECONDS, &or(HOLD_SECONDS, "300"))?,
             poll_seconds: parsed(POLL_SECONDS, &or(POLL_SECONDS, "120"))?,
             tenant_claim: or(TENANT_CLAIM, "tenant"),
+            roles_claim: or(ROLES_CLAIM, "roles"),
+            extra_roots: certificates(&or(EXTRA_ROOTS, ""))?,
             google: google(&get)?,
             aws: AwsSettings {
+                function: get(FUNCTION),
                 region: or(REGION, "us-east-1"),
                 access_key_id: required(&get, ACCESS_KEY_ID)?,
                 secret_access_key: required::<String>(&get, SECRET_ACCESS_KEY)?.into(),
@@ -194,7 +232,7 @@ fn google(get: &impl Fn(&str) -> Option<String>) -> Result<Option<GoogleSettings
     let url = |name: &'static str| get(name).map(|url| parsed(name, &url)).transpose();
     Ok(Some(GoogleSettings {
         client_id,
-        client_secret: required::<String>(get, GOOGLE_CLIENT_SECRET)?.into(),
+        client_secret: sealed(get, GOOGLE_CLIENT_SECRET)?,
         authorize_url: url(GOOGLE_AUTHORIZE_URL)?,
         token_url: url(GOOGLE_TOKEN_URL)?,
         revoke_url: url(GOOGLE_REVOKE_URL)?,
@@ -202,14 +240,72 @@ fn google(get: &impl Fn(&str) -> Option<String>) -> Result<Option<GoogleSettings
     }))
 }
 
+fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let malformed = || wrong(EXTRA_ROOTS, "is not the text of certificates in PEM, line by line");
+    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|_malformed| malformed())?;
+    let mut roots = rustls::RootCertStore::empty();
+    let (_, ignored) = roots.add_parsable_certificates(certificates.iter().cloned());
+    if ignored > 0 || (certificates.is_empty() && !pem.trim().is_empty()) {
+        return Err(malformed());
+    }
+    Ok(certificates)
+}
+
+fn sealed(get: &impl Fn(&str) -> Option<String>, variable: &'static str) -> Result<Vec<u8>, ConfigError> {
+    let text: String = required(get, variable)?;
+    // The decoder's own words would quote the value.
+    BASE64_STANDARD.decode(text.trim()).map_err(|_malformed| {
+        wrong(variable, "is no base64: it takes KMS's ciphertext, not the secret itself")
+    })
+}
+
+fn wrong(variable: &'static str, problem: &str) -> ConfigError {
+    ConfigError { variable, problem: problem.to_owned() }
+}
+
 fn required<T: FromStr<Err: Display>>(
     get: &impl Fn(&str) -> Option<String>,
     variable: &'static str,
 ) -> Result<T, ConfigError> {
-    let value = get(variable).ok_or(ConfigError { variable, problem: "is not set".to_owned() })?;
+    let value = get(variable).ok_or_else(|| wrong(variable, "is not set"))?;
     parsed(variable, &value)
 }
 
 fn parsed<T: FromStr<Err: Display>>(variable: &'static str, value: &str) -> Result<T, ConfigError> {
     value.parse().map_err(|error: T::Err| ConfigError { variable, problem: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let least = [(PUBLIC_URL, "http://here"), (ACCESS_KEY_ID, "id"), (SECRET_ACCESS_KEY, "key")];
+        Config::from_lookup(|name| {
+            let found = set.iter().chain(&least).find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn a_secret_that_was_not_sealed_is_refused_and_not_quoted() {
+        let refused = read(&[(GOOGLE_CLIENT_ID, "id"), (GOOGLE_CLIENT_SECRET, "GOCSPX-plain_secret")]);
+        let error = refused.unwrap_err().to_string();
+        assert!(error.starts_with("HOLDFAST_GOOGLE_CLIENT_SECRET: is no base64"), "{error}");
+        assert!(!error.contains("plain"), "{error}");
+        let read = read(&[(GOOGLE_CLIENT_ID, "id"), (GOOGLE_CLIENT_SECRET, "c2VhbGVk")]).unwrap();
+        assert_eq!(read.google.unwrap().client_secret, b"sealed");
+    }
+
+    #[test]
+    fn roots_are_certificates_or_nothing() {
+        assert!(read(&[(EXTRA_ROOTS, "")]).unwrap().extra_roots.is_empty());
+        let body = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for wrong in [body, &body.replace('\n', " "), &body.replace('A', "&"), "/etc/ssl/own.pem"] {
+            let error = read(&[(EXTRA_ROOTS, wrong)]).unwrap_err().to_string();
+            assert!(error.starts_with("HOLDFAST_EXTRA_ROOTS: is not the text"), "{error}");
+        }
+    }
 }

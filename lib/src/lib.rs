@@ -4,12 +4,13 @@
 //! | room | may name | never contains |
 //! | --- | --- | --- |
 //! | [`domain`] | std, serde, chrono, chrono-tz, thiserror | async, clock, environment, SDK types, HTTP status, logs |
-//! | [`store`], [`vault`] | domain (the store also the clock) | HTTP status, decisions |
+//! | [`store`], [`vault`] | domain, aws (the store also the clock) | HTTP status, decisions |
 //! | [`calendars`] | domain, clock | the table, KMS |
 //! | [`flows`] | domain, store, vault, calendars, clock, bus, app | axum, status codes, HTML |
 //! | [`http`] | domain, flows, errors of the rest, app | SDK calls |
 
 pub mod app;
+pub mod aws;
 pub mod bus;
 pub mod calendars;
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod domain;
 pub mod flows;
 pub mod http;
 pub mod lambda;
+pub mod outbound;
 pub mod store;
 pub mod telemetry;
 pub mod vault;

@@ -4,10 +4,10 @@
 use std::io::IsTerminal;
 
 use tracing::{Level, Subscriber};
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub fn start(lines: Lines, directives: &str) {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     let started = match lines {
-        Lines::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+        Lines::Json => registry.with(layer.json().flatten_event(true).with_span_list(false)).try_init(),
         Lines::Plain => registry.with(layer).try_init(),
     };
     // A second start, e.g. of the next test in one process, keeps the first subscriber.
@@ -50,5 +50,7 @@ pub fn filter<S: Subscriber>(directives: &str) -> impl Layer<S> {
         let talkative = TALKATIVE.iter().find(|(name, _)| line.target().starts_with(name));
         talkative.is_none_or(|(_, most)| line.level() <= most)
     });
-    EnvFilter::new(directives).and_then(discreet)
+    // What cannot be read must not keep a function from starting.
+    let wanted = directives.parse().unwrap_or_else(|_malformed| Targets::new().with_default(Level::INFO));
+    wanted.and_then(discreet)
 }

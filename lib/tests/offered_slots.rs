@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, Offset, TimeDelta, Timelike, Utc};
 use chrono_tz::{Europe, TZ_VARIANTS, Tz};
 use holdfast::domain::{
     Day, DayBits, DayHours, EventType, Hours, Offsets, Refusal, Schedule, Span, Tick, Ticks, TimeOfDay,
@@ -212,20 +212,24 @@ impl Asked {
     }
 
     fn check_days(&self, starts: &[Tick]) {
-        let days = slots::by_local_day(starts, self.length, self.guest);
-        assert!(days.is_sorted_by(|before, after| before.date < after.date));
-        for day in &days {
-            assert!(self.dates.contains(&day.date), "{} was not asked for", day.date);
-            assert!(!day.slots.is_empty());
-            for slot in &day.slots {
-                let (start, end) = (slot.start.tick, slot.start.tick + self.length);
-                let local = |tick: Tick| tick.instant().with_timezone(&self.guest);
-                assert_eq!(local(start).date_naive(), day.date);
-                assert_eq!(slot.start.to_string(), local(start).to_rfc3339());
-                assert_eq!((slot.end.tick, slot.end.to_string()), (end, local(end).to_rfc3339()));
+        let offsets = Offsets::over(self.guest, self.window);
+        let runs = slots::local_runs(starts, &offsets);
+        assert!(runs.is_sorted_by(|before, after| before.date <= after.date));
+        for run in &runs {
+            let local = |tick: Tick| tick.instant().with_timezone(&self.guest);
+            assert!(self.dates.contains(&run.date.date()), "{} was not asked for", run.date);
+            assert!(!run.starts.is_empty());
+            for start in run.starts {
+                let local = local(*start);
+                assert_eq!((local.date_naive(), *start < run.until), (run.date.date(), true));
+                assert_eq!(local.offset().fix().local_minus_utc(), run.offset_seconds);
             }
+            let after = local(run.until);
+            let differs = after.date_naive() != run.date.date()
+                || after.offset().fix().local_minus_utc() != run.offset_seconds;
+            assert!(differs || run.until > self.window.end, "{after} belongs to the run before it");
         }
-        let regrouped: Vec<_> = days.iter().flat_map(|day| &day.slots).map(|slot| slot.start.tick).collect();
+        let regrouped: Vec<_> = runs.iter().flat_map(|run| run.starts).copied().collect();
         assert_eq!(regrouped, starts);
     }
 
@@ -322,5 +326,6 @@ fn thirty_days_in_london_with_fifty_busy_times_agree_with_the_reference() {
     asked.check();
     let starts = asked.starts(window);
     assert!((650..850).contains(&starts.len()), "{}", starts.len());
-    assert_eq!(slots::by_local_day(&starts, asked.length, asked.guest).len(), 30);
+    let runs = slots::local_runs(&starts, &Offsets::over(asked.guest, window));
+    assert_eq!(runs.len(), 30);
 }

@@ -7,7 +7,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use holdfast::App;
 use holdfast::domain::{EventTypeSlug, Tenant};
-use holdfast::flows::list_slots as list;
+use holdfast::flows::{Listing, list_slots as list};
 use holdfast::http::requests::SlotsParams;
 use holdfast::http::views::{HealthView, SlotsView};
 use holdfast::http::{Path, Problem, Query};
@@ -40,8 +40,8 @@ async fn list_slots(
     State(app): State<App>,
     Path((tenant, slug)): Path<(Tenant, EventTypeSlug)>,
     Query(params): Query<SlotsParams>,
-) -> Result<Json<SlotsView>, Problem> {
-    Ok(Json(list(&app, &tenant, &slug, &params.into()).await?.into()))
+) -> Result<Listing, Problem> {
+    Ok(list(&app, &tenant, &slug, &params.into()).await?)
 }
 
 /// Whether the API answers

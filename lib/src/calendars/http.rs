@@ -1,11 +1,10 @@
-//! The one HTTP client. It bounds every call (time, size, no redirects), repeats what may be repeated, and logs
+//! Calls to providers. Bounds every call (time, size), repeats what may be repeated, and logs
 //! the method, a route template, the status and the duration: never a query, a header or a body, because each
 //! of them can hold a token or a guest.
 //!
 //! Retries: full jitter (<https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/>),
 //! all of it inside the caller's deadline.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::DateTime;
@@ -16,10 +15,7 @@ use tracing::debug;
 
 use super::CalendarError;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// Shorter than the minute after which load balancers in front of such APIs close an idle connection.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 const TRIES: u32 = 4;
@@ -28,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A provider that asks for more is asking us to go away; the schedule decides when to come back.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 
-/// The client. Clones share its connections; there is one in a process.
+/// The client, with what calls to providers need. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Http {
     client: Client,
@@ -87,36 +83,9 @@ impl From<Failure> for CalendarError {
     }
 }
 
-impl Default for Http {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Http {
-    /// Builds the client from nothing: its certificate roots are compiled in, so it opens no file.
-    #[expect(clippy::expect_used, reason = "built from constants: it fails at every start or at none")]
-    pub fn new() -> Self {
-        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let tls =
-            rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .expect("ring speaks TLS 1.2 and 1.3")
-                .with_root_certificates(roots)
-                .with_no_client_auth();
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .user_agent(concat!("holdfast/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            // A redirect would carry the bearer token to a place that nobody chose.
-            .redirect(reqwest::redirect::Policy::none())
-            // Repeating is decided here, call by call, and nowhere below.
-            .retry(reqwest::retry::never())
-            // A proxy from a developer's environment must not see the calls to a loopback fake.
-            .no_proxy()
-            .build()
-            .expect("a client of constants can be built");
+    /// Sends through this client.
+    pub fn new(client: Client) -> Self {
         Self { client }
     }
 
@@ -248,7 +217,7 @@ mod tests {
     }
 
     async fn get(server: &Loopback, repeat: Repeat, budget: Duration) -> Result<Vec<u8>, CalendarError> {
-        let http = Http::new();
+        let http = Http::new(crate::outbound::client(&[]));
         let sending = Sending { route: "/{test}", deadline: Instant::now() + budget, repeat };
         http.send(http.request(Method::GET, server.url("/test")), sending, accept).await
     }

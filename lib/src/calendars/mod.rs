@@ -27,6 +27,7 @@ use url::Url;
 pub use self::error::CalendarError;
 pub use self::http::Http;
 pub use self::ids::{CalendarId, EventId, ForeignIdError};
+pub use self::oauth::ClientSecret;
 use crate::domain::{BookingId, IntegrationId, Provider, Span};
 
 /// The private property under which an event of ours names its integration.

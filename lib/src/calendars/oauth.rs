@@ -3,6 +3,7 @@
 //! without redirects. A provider's error word decides; its description is never kept.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -11,15 +12,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenResponse};
 use oauth2::{
-    AsyncHttpClient, AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
-    HttpRequest, HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, TokenResponse,
-    TokenUrl,
+    AsyncHttpClient, AuthType, AuthorizationCode, ClientId, EndpointNotSet, EndpointSet, HttpRequest,
+    HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, TokenResponse, TokenUrl,
 };
 use reqwest::Method;
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use url::Url;
 
@@ -55,12 +56,47 @@ fn challenge_of(verifier: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()))
 }
 
+/// The secret of our registration: sealed until it is first needed, then kept for the process.
+#[derive(Clone)]
+pub struct ClientSecret {
+    open: Arc<Opening>,
+    opened: Arc<OnceCell<SecretString>>,
+}
+
+type Opening = dyn Fn() -> BoxFuture<'static, Result<SecretString, CalendarError>> + Send + Sync;
+
+impl std::fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ClientSecret")
+    }
+}
+
+impl ClientSecret {
+    /// One that `open` gives. Asked again as long as it fails.
+    pub fn opened_by(
+        open: impl Fn() -> BoxFuture<'static, Result<SecretString, CalendarError>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { open: Arc::new(open), opened: Arc::default() }
+    }
+
+    async fn get(&self) -> Result<&SecretString, CalendarError> {
+        self.opened.get_or_try_init(|| (self.open)()).await
+    }
+}
+
+impl From<&'static str> for ClientSecret {
+    /// One that is known.
+    fn from(secret: &'static str) -> Self {
+        Self::opened_by(move || Box::pin(async move { Ok(secret.into()) }))
+    }
+}
+
 /// Our registration at one provider, and where that provider gives out tokens.
 #[derive(Debug)]
 pub(super) struct Registration {
     http: Http,
     client_id: String,
-    client_secret: SecretString,
+    client_secret: ClientSecret,
     token_url: Url,
     revoke_url: Url,
 }
@@ -72,7 +108,7 @@ impl Registration {
     pub(super) fn new(
         http: Http,
         client_id: String,
-        client_secret: SecretString,
+        client_secret: ClientSecret,
         token_url: Url,
         revoke_url: Url,
     ) -> Self {
@@ -94,7 +130,8 @@ impl Registration {
         let endpoint =
             self.token_endpoint(Sending { route: "/token (code)", deadline, repeat: Repeat::Never });
         let answer = self
-            .client()
+            .client(deadline)
+            .await?
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()))
             .set_redirect_uri(Cow::Owned(redirect))
@@ -114,7 +151,8 @@ impl Registration {
         let sending = Sending { route: "/token (refresh)", deadline, repeat: Repeat::IfUnsent };
         let endpoint = self.token_endpoint(sending);
         let answer = self
-            .client()
+            .client(deadline)
+            .await?
             .exchange_refresh_token(&RefreshToken::new(refresh.expose_secret().to_owned()))
             .request_async(&endpoint)
             .await;
@@ -131,12 +169,14 @@ impl Registration {
         self.http.send(request, sending, |answer| revoked(&answer)).await
     }
 
-    fn client(&self) -> Client {
-        BasicClient::new(ClientId::new(self.client_id.clone()))
-            .set_client_secret(ClientSecret::new(self.client_secret.expose_secret().to_owned()))
+    async fn client(&self, deadline: Instant) -> Result<Client, CalendarError> {
+        let secret = tokio::time::timeout_at(deadline, self.client_secret.get()).await;
+        let secret = secret.unwrap_or(Err(CalendarError::Unreachable))?.expose_secret().to_owned();
+        Ok(BasicClient::new(ClientId::new(self.client_id.clone()))
+            .set_client_secret(oauth2::ClientSecret::new(secret))
             // Google documents the credentials in the body only.
             .set_auth_type(AuthType::RequestBody)
-            .set_token_uri(TokenUrl::from_url(self.token_url.clone()))
+            .set_token_uri(TokenUrl::from_url(self.token_url.clone())))
     }
 
     fn token_endpoint(&self, sending: Sending) -> TokenEndpoint {
@@ -249,7 +289,13 @@ mod tests {
 
     fn registration(server: &Loopback) -> Registration {
         let (token, revoke) = (server.url("/token"), server.url("/revoke"));
-        Registration::new(Http::new(), "our-client".to_owned(), "our-secret".into(), token, revoke)
+        Registration::new(
+            Http::new(crate::outbound::client(&[])),
+            "our-client".to_owned(),
+            "our-secret".into(),
+            token,
+            revoke,
+        )
     }
 
     fn soon() -> Instant {

@@ -25,7 +25,7 @@ impl Tick {
     /// The tick at this instant, or `None` when the instant lies off the grid.
     pub fn exact(instant: DateTime<Utc>) -> Option<Self> {
         let tick = Self::floor(instant);
-        (tick.instant() == instant).then_some(tick)
+        tick.is_at(instant).then_some(tick)
     }
 
     /// The last tick at or before this instant.
@@ -36,7 +36,11 @@ impl Tick {
     /// The first tick at or after this instant.
     pub fn ceil(instant: DateTime<Utc>) -> Self {
         let floor = Self::floor(instant);
-        if floor.instant() == instant { floor } else { Self(floor.0 + 1) }
+        if floor.is_at(instant) { floor } else { Self(floor.0 + 1) }
+    }
+
+    fn is_at(self, instant: DateTime<Utc>) -> bool {
+        self.epoch_seconds() == instant.timestamp() && instant.timestamp_subsec_nanos() == 0
     }
 
     /// The tick that begins this many whole grid steps after the epoch, for stored values.

@@ -19,5 +19,5 @@ pub use host::Host;
 pub use ids::{BookingId, EventTypeSlug, HostId, IdError, IntegrationId, Provider, Tenant};
 pub use integration::{Freshness, Integration, IntegrationStatus};
 pub use schedule::{DayHours, Hours, HoursError, Schedule, TimeOfDay, Week};
-pub use slots::{LocalDay, LocalSlot, Refusal, Timeline};
+pub use slots::{LocalRun, Refusal, Timeline};
 pub use zone::{LocalInstant, Offsets, Rfc3339, local_days, start_of_local_day};

@@ -9,13 +9,11 @@
 //! midnight) each count from their own beginning, but a slot may run from one into the next. Where an old
 //! offset has seconds, such a start lies off the grid and the next tick stands for it.
 
-use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
-use serde::Serialize;
+use chrono::{DateTime, Utc};
 
 use super::schedule::{Stretch, pieces};
 use super::zone::{DAY_SECONDS, day_from_index, tick_from, tick_until};
-use super::{Day, DayBits, EventType, LocalInstant, Offsets, Schedule, Span, Tick, Ticks};
+use super::{Day, DayBits, EventType, Offsets, Schedule, Span, Tick, Ticks};
 
 const WORD_TICKS: i64 = 64;
 
@@ -154,7 +152,7 @@ pub enum Refusal {
 /// the caller's question.
 ///
 /// ```
-/// use holdfast::domain::{Day, EventType, Schedule, Span, Tick, Timeline, slots};
+/// use holdfast::domain::{Day, EventType, Offsets, Schedule, Span, Tick, Timeline, slots};
 /// use serde_json::{from_value, json};
 ///
 /// let schedule: Schedule = from_value(json!({
@@ -172,9 +170,9 @@ pub enum Refusal {
 /// let offered = |from: Tick| {
 ///     let window = Span::new(from, gap.span().end);
 ///     let starts = slots::starts(&schedule, &event_type, length, now, &Timeline::over(gap.span()), window);
-///     let days = slots::by_local_day(&starts, length, schedule.zone);
-///     let slots = days.iter().flat_map(|day| &day.slots);
-///     slots.map(|slot| format!("{} {}", slot.start, slot.end)).collect::<Vec<_>>()
+///     let clock = Offsets::over(schedule.zone, gap.span());
+///     let slot = |start: &Tick| format!("{} {}", clock.local(*start), clock.local(*start + length));
+///     starts.iter().map(slot).collect::<Vec<_>>()
 /// };
 /// assert_eq!(offered(gap.start()), [
 ///     "2027-03-28T00:00:00+00:00 2027-03-28T02:00:00+01:00",
@@ -301,71 +299,56 @@ impl Counted {
     }
 }
 
-/// The slots of one date on the guest's calendar.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LocalDay {
-    /// The date on which they start.
-    pub date: NaiveDate,
-    /// In order of time; none twice.
-    pub slots: Vec<LocalSlot>,
+/// Starts that share a date and an offset: from one to the next only the hands of the guest's clock move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalRun<'a> {
+    /// The date, on the guest's calendar, on which they start.
+    pub date: Day,
+    /// Seconds that the guest's clocks are ahead of UTC.
+    pub offset_seconds: i32,
+    /// The first tick with another date or another offset.
+    pub until: Tick,
+    /// In order of time; at least one.
+    pub starts: &'a [Tick],
 }
 
-/// A slot on the guest's clock. Around a change of the clocks its ends have different offsets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct LocalSlot {
-    /// When it starts.
-    pub start: LocalInstant,
-    /// When it ends.
-    pub end: LocalInstant,
-}
-
-/// Groups ascending starts by the date that they have in the guest's zone. Days without a slot are left out.
+/// Cuts ascending starts where the guest's date or offset changes, and puts them in the order of their dates.
 ///
 /// ```
-/// use chrono_tz::{America::Sao_Paulo, Pacific::Auckland};
-/// use holdfast::domain::{Tick, Ticks, slots};
+/// use chrono_tz::{America::Sao_Paulo, Europe::London, Pacific::Auckland, Tz};
+/// use holdfast::domain::{Offsets, Span, Tick, slots};
 ///
-/// let starts = ["2027-03-15T10:30:00Z", "2027-03-15T11:00:00Z"].map(|text| Tick::floor(text.parse().unwrap()));
-/// let days = |zone| slots::by_local_day(&starts, Ticks::from_minutes(30).unwrap(), zone);
+/// let dates = |zone: Tz, starts: [&str; 2]| {
+///     let starts = starts.map(|text| Tick::floor(text.parse().unwrap()));
+///     let offsets = Offsets::over(zone, Span::new(starts[0], starts[1]));
+///     let runs = slots::local_runs(&starts, &offsets);
+///     runs.iter().map(|run| format!("{} {}", run.date, run.offset_seconds / 3600)).collect::<Vec<_>>()
+/// };
 /// // One morning in Sao Paulo is two days in Auckland.
-/// assert_eq!(days(Sao_Paulo).len(), 1);
-/// let auckland = days(Auckland);
-/// assert_eq!(auckland[0].date.to_string(), "2027-03-15");
-/// assert_eq!(auckland[0].slots[0].end.to_string(), "2027-03-16T00:00:00+13:00");
-/// assert_eq!(auckland[1].date.to_string(), "2027-03-16");
+/// let morning = ["2027-03-15T10:30:00Z", "2027-03-15T11:00:00Z"];
+/// assert_eq!(dates(Sao_Paulo, morning), ["2027-03-15 -3"]);
+/// assert_eq!(dates(Auckland, morning), ["2027-03-15 13", "2027-03-16 13"]);
+/// // London's clocks go forward on that morning.
+/// let gap = ["2027-03-28T00:30:00Z", "2027-03-28T01:30:00Z"];
+/// assert_eq!(dates(London, gap), ["2027-03-28 0", "2027-03-28 1"]);
 /// ```
-pub fn by_local_day(starts: &[Tick], length: Ticks, zone: Tz) -> Vec<LocalDay> {
-    let (Some(first), Some(last)) = (starts.first(), starts.last()) else { return Vec::new() };
-    let offsets = Offsets::over(zone, Span::new(*first, *last + length));
-    let mut days: Vec<LocalDay> = Vec::new();
+pub fn local_runs<'a>(starts: &'a [Tick], offsets: &Offsets) -> Vec<LocalRun<'a>> {
+    let mut runs = Vec::new();
     let mut rest = starts;
     for segment in offsets.segments() {
         while let Some(first) = rest.first().filter(|first| first.epoch_seconds() < segment.until) {
             let index = (first.epoch_seconds() + segment.offset).div_euclid(DAY_SECONDS);
-            let until = segment.until.min((index + 1) * DAY_SECONDS - segment.offset);
-            let together = rest.iter().take_while(|start| start.epoch_seconds() < until).count();
-            let (today, later) = rest.split_at(together);
+            let until = tick_from(segment.until.min((index + 1) * DAY_SECONDS - segment.offset));
+            let together = rest.iter().take_while(|start| **start < until).count();
+            let (starts, later) = rest.split_at(together);
             let offset_seconds = offsets.at(*first);
-            let slots = today.iter().map(|start| LocalSlot {
-                start: LocalInstant { tick: *start, offset_seconds },
-                end: offsets.local(*start + length),
-            });
-            day_of(&mut days, day_from_index(index).date()).slots.extend(slots);
+            runs.push(LocalRun { date: day_from_index(index), offset_seconds, until, starts });
             rest = later;
         }
     }
-    days
-}
-
-/// The entry of this date. It is not always the last: St John's went from 00:01 back to 23:01 until 2011, so
-/// that a date was left and came again.
-fn day_of(days: &mut Vec<LocalDay>, date: NaiveDate) -> &mut LocalDay {
-    let at = days.partition_point(|day| day.date < date);
-    if days.get(at).is_none_or(|day| day.date != date) {
-        days.insert(at, LocalDay { date, slots: Vec::new() });
-    }
-    #[expect(clippy::indexing_slicing, reason = "it was there or has just been put there")]
-    &mut days[at]
+    // Almost always so already. St John's went from 00:01 back to 23:01 until 2011: a date was left and came again.
+    runs.sort_by_key(|run| run.date);
+    runs
 }
 
 /// The `n` starts nearest to the one wanted, ascending; of two equally near the later is taken.
@@ -397,7 +380,8 @@ pub fn nearest(starts: &[Tick], wanted: Tick, n: usize) -> Vec<Tick> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use chrono_tz::{America, Asia, Europe, Pacific};
+    use chrono::NaiveDate;
+    use chrono_tz::{America, Asia, Europe, Pacific, Tz};
     use proptest::prelude::*;
 
     use super::*;
@@ -560,24 +544,26 @@ mod tests {
     }
 
     #[test]
-    fn a_date_that_comes_again_is_one_day() {
+    fn the_runs_of_a_date_that_comes_again_stand_together() {
         // On 2010-11-07 St John's went from 00:01 back to 23:01.
         let starts =
             ["2010-11-07T02:25:00Z", "2010-11-07T02:30:00Z", "2010-11-07T02:35:00Z", "2010-11-07T03:30:00Z"]
                 .map(tick);
-        let days = by_local_day(&starts, minutes(5), America::St_Johns);
-        let counts: Vec<_> = days.iter().map(|day| (day.date.to_string(), day.slots.len())).collect();
-        assert_eq!(counts, [("2010-11-06".to_owned(), 2), ("2010-11-07".to_owned(), 2)]);
-    }
-
-    #[test]
-    fn days_are_written_with_both_ends_of_each_slot() {
-        let days = by_local_day(&[tick("2027-03-28T00:30:00Z")], minutes(60), Europe::London);
+        let offsets = Offsets::over(America::St_Johns, Span::new(starts[0], starts[3]));
+        let runs = local_runs(&starts, &offsets);
+        let dates: Vec<_> = runs.iter().map(|run| (run.date.to_string(), run.starts)).collect();
         assert_eq!(
-            serde_json::to_string(&days).unwrap(),
-            r#"[{"date":"2027-03-28","slots":[{"start":"2027-03-28T00:30:00+00:00","end":"2027-03-28T02:30:00+01:00"}]}]"#
+            dates,
+            [
+                ("2010-11-06".to_owned(), &starts[..1]),
+                ("2010-11-06".to_owned(), &starts[2..3]),
+                ("2010-11-07".to_owned(), &starts[1..2]),
+                ("2010-11-07".to_owned(), &starts[3..]),
+            ]
         );
-        assert!(by_local_day(&[], minutes(60), Europe::London).is_empty());
+        // The clocks are changed at 00:01, between two ticks.
+        assert_eq!(runs[2].until, starts[2]);
+        assert!(local_runs(&[], &offsets).is_empty());
     }
 
     #[test]

@@ -8,7 +8,6 @@ use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
-use serde::{Serialize, Serializer};
 
 use super::{Day, Span, Tick};
 
@@ -240,12 +239,6 @@ impl fmt::Display for LocalInstant {
     }
 }
 
-impl Serialize for LocalInstant {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.rfc3339().as_str())
-    }
-}
-
 /// The text of a [`LocalInstant`]: 25 ASCII bytes that can be set again. A writer of many keeps one and pays
 /// for the date only when it changes.
 ///
@@ -292,9 +285,7 @@ impl Rfc3339 {
         if !(0..Self::DAY_MINUTES).contains(&minute) {
             minute = self.set_date(minutes);
         }
-        let minute = u32::try_from(minute).unwrap_or(0);
-        [self.text[11], self.text[12]] = two_digits(minute / 60);
-        [self.text[14], self.text[15]] = two_digits(minute % 60);
+        self.text[11..16].copy_from_slice(clock(minute));
     }
 
     /// Writes the date in which this minute lies, and says which minute of it that is.
@@ -321,9 +312,18 @@ impl Rfc3339 {
     pub fn as_bytes(&self) -> &[u8; 25] {
         &self.text
     }
+
+    /// The date in it.
+    pub fn date(&self) -> &[u8] {
+        self.text.split_at(10).0
+    }
 }
 
-/// `00` to `99`. A listing writes some thousand pairs, and size-optimised code would divide for each digit.
+fn two_digits(number: u32) -> [u8; 2] {
+    PAIRS.get(number as usize).copied().unwrap_or(*b"99")
+}
+
+/// `00` to `99`.
 const PAIRS: &[[u8; 2]] = b"\
     00010203040506070809\
     10111213141516171819\
@@ -338,9 +338,29 @@ const PAIRS: &[[u8; 2]] = b"\
     .as_chunks()
     .0;
 
-fn two_digits(number: u32) -> [u8; 2] {
-    PAIRS.get(number as usize).copied().unwrap_or(*b"99")
+/// What a clock shows at this minute of the day: `00:00` to `23:59`, and that for whatever comes after.
+///
+/// Looked up, because a listing asks some thousand times and dividing would be most of its work.
+pub fn clock(minute: i64) -> &'static [u8; 5] {
+    usize::try_from(minute).ok().and_then(|minute| CLOCK.get(minute)).unwrap_or(b"23:59")
 }
+
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, which stops at an index too far")]
+static CLOCK: [[u8; 5]; 24 * 60] = {
+    let mut clock = [*b"00:00"; 24 * 60];
+    let mut minute = 1;
+    while minute < clock.len() {
+        let [h1, h0, colon, m1, m0] = clock[minute - 1];
+        clock[minute] = match [h1, h0, m1, m0] {
+            [_, b'9', b'5', b'9'] => [h1 + 1, b'0', colon, b'0', b'0'],
+            [_, _, b'5', b'9'] => [h1, h0 + 1, colon, b'0', b'0'],
+            [_, _, _, b'9'] => [h1, h0, colon, m1 + 1, b'0'],
+            _ => [h1, h0, colon, m1, m0 + 1],
+        };
+        minute += 1;
+    }
+    clock
+};
 
 /// Year, month and day of month in the proleptic Gregorian calendar, for days of the years 0000-9999.
 ///
@@ -362,7 +382,7 @@ fn civil(days_from_1970: i64) -> (u32, u32, u32) {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{Datelike, FixedOffset};
+    use chrono::Datelike;
     use chrono_tz::{Africa, America, Asia, Australia, Europe, Pacific, TZ_VARIANTS};
 
     use super::*;
@@ -529,13 +549,5 @@ mod tests {
         let far = |index| LocalInstant { tick: Tick::from_index(index), offset_seconds: 0 }.to_string();
         assert_eq!(far(i64::from(i32::MAX)), "9999-12-31T23:59:00+00:00");
         assert_eq!(far(i64::from(i32::MIN)), "0000-01-01T00:00:00+00:00");
-    }
-
-    #[test]
-    fn an_instant_is_serialized_as_its_text() {
-        let tick = Tick::exact("2027-03-15T12:00:00Z".parse().unwrap()).unwrap();
-        let offset = FixedOffset::west_opt(3 * 3600).unwrap();
-        let local = LocalInstant { tick, offset_seconds: offset.local_minus_utc() };
-        assert_eq!(serde_json::to_string(&local).unwrap(), "\"2027-03-15T09:00:00-03:00\"");
     }
 }

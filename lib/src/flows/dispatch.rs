@@ -1,5 +1,7 @@
 //! Dispatch: once a minute, find what is due, claim it, and hand each piece to `sync` over the bus.
 
+use std::time::{Duration, Instant};
+
 use chrono::TimeDelta;
 use futures::future::try_join_all;
 
@@ -13,6 +15,8 @@ const A_SHARD: i32 = 50;
 /// A pull that was dispatched and not heard of is dispatched again after this: time enough for the queue, for
 /// the batch that it comes in, and for itself.
 const PULL_AGAIN: TimeDelta = TimeDelta::minutes(5);
+/// After this what is claimed is handed out, before the run's own time is over.
+const CLAIMING: Duration = Duration::from_secs(20);
 /// A push that was dispatched and not heard of is dispatched again after this.
 const PUSH_AGAIN: TimeDelta = TimeDelta::minutes(2);
 
@@ -36,16 +40,25 @@ pub enum DispatchError {
 
 /// Hands out what is due.
 pub async fn dispatch(app: &App) -> Result<Dispatched, DispatchError> {
-    let now = app.clock.now();
+    let (began, now) = (Instant::now(), app.clock.now());
     let shards = try_join_all((0..DUE_SHARDS).map(|shard| app.store.due(shard, now, A_SHARD))).await?;
     let mut events = Vec::new();
     for due in shards.into_iter().flatten() {
+        if began.elapsed() > CLAIMING {
+            tracing::warn!("claiming takes too long: the rest is left for the next run");
+            break;
+        }
         match claim(app, &due).await {
             Ok(Some(work)) => {
                 let detail = serde_json::to_string(&work).unwrap_or_default();
                 events.push(Event { detail_type: SYNC_DUE.to_owned(), detail });
             }
             Ok(None) => {}
+            // Busy for one is busy for all: what is claimed is handed out before time runs out, the rest is due.
+            Err(StoreError::Busy) => {
+                tracing::warn!(what = ?due.what, "the table is busy: the rest is left for the next run");
+                break;
+            }
             // What was claimed before is still to be handed out.
             Err(error) => tracing::warn!(what = ?due.what, %error, "not claimed, still due"),
         }

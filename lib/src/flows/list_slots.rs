@@ -6,9 +6,9 @@ use chrono_tz::Tz;
 use super::availability::{Availability, Unavailable};
 use super::hold::{HoldError, offer};
 use crate::app::App;
-use crate::domain::slots::{LocalDay, by_local_day, starts};
+use crate::domain::slots::starts;
 use crate::domain::zone::local_days;
-use crate::domain::{EventTypeSlug, Span, Tenant, Ticks};
+use crate::domain::{EventTypeSlug, Span, Tenant, Tick, Ticks};
 use crate::store::StoreError;
 
 /// What is asked for: local dates of the guest's zone, `to` exclusive.
@@ -29,8 +29,10 @@ pub struct SlotsQuery {
 pub struct Listing {
     /// The guest's zone.
     pub zone: Tz,
-    /// The local days that have slots.
-    pub days: Vec<LocalDay>,
+    /// When they start, in order of time.
+    pub starts: Vec<Tick>,
+    /// How long each of them is.
+    pub length: Ticks,
     /// Why there is nothing, when it is not just that everything is taken.
     pub reason: Option<Unavailable>,
 }
@@ -75,9 +77,9 @@ pub async fn list_slots(
     let now = app.clock.now();
     let available = Availability { host, days, now };
     if let Some(reason) = available.unavailable() {
-        return Ok(Listing { zone: query.zone, days: Vec::new(), reason: Some(reason) });
+        return Ok(Listing { zone: query.zone, starts: Vec::new(), length, reason: Some(reason) });
     }
     let blocked = available.blocked(around);
-    let free = starts(&available.host.host.schedule, &event_type, length, now, &blocked, window);
-    Ok(Listing { zone: query.zone, days: by_local_day(&free, length, query.zone), reason: None })
+    let starts = starts(&available.host.host.schedule, &event_type, length, now, &blocked, window);
+    Ok(Listing { zone: query.zone, starts, length, reason: None })
 }

@@ -14,6 +14,7 @@ mod integrations;
 mod keys;
 mod list_slots;
 mod manage_token;
+mod overdue;
 mod pull;
 mod push;
 mod relay;
@@ -28,7 +29,7 @@ pub use connect::{
     start_connect,
 };
 pub use disconnect::disconnect;
-pub use dispatch::{Dispatched, dispatch};
+pub use dispatch::{DispatchError, Dispatched, dispatch};
 pub use hold::{Alternatives, Hold, HoldError, hold, release};
 pub use hold_token::{HoldToken, TokenError};
 pub use integrations::{
@@ -38,6 +39,7 @@ pub use integrations::{
 pub use keys::KeyError;
 pub use list_slots::{ListError, Listing, SlotsQuery, list_slots};
 pub use manage_token::ManageToken;
+pub use overdue::report_overdue;
 pub use pull::{PullError, Pulled, pull};
 pub use push::push;
 pub use relay::{Change, relay};

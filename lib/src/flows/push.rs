@@ -156,6 +156,8 @@ async fn show(
     let mut exists = booking.pushed.is_some();
     let mut generation = link.generation;
     let mut invites = true;
+    // Deleted by hand, as far as the calendar says.
+    let mut all_deleted = true;
     while generation < link.generation + GENERATIONS {
         let mut draft = draft(booking, integration, generation, zone);
         draft.guest = draft.guest.filter(|_| invites);
@@ -175,22 +177,27 @@ async fn show(
             continue;
         }
         // Another push got there first, or somebody deleted the event: the calendar says which.
-        let may_be_deleted = matches!(error, CalendarError::Gone | CalendarError::NotFound);
-        if error != CalendarError::Conflict && !(exists && may_be_deleted) {
+        let may_exist = matches!(error, CalendarError::Conflict | CalendarError::Changed);
+        let may_be_deleted = exists && matches!(error, CalendarError::Gone | CalendarError::NotFound);
+        let is_told_by_reading = may_exist || may_be_deleted;
+        if !is_told_by_reading {
             return Err(error.into());
         }
         match through!(session, event(&calendar, &draft.id)) {
             Ok(_) if exists => return Err(error.into()),
             Ok(_) => exists = true,
             // The id of a deleted event is spent.
-            Err(AccessError::Calendar(CalendarError::Gone | CalendarError::NotFound)) => {
+            Err(AccessError::Calendar(answer @ (CalendarError::Gone | CalendarError::NotFound))) => {
+                all_deleted &= answer == CalendarError::Gone;
                 exists = false;
                 generation += 1;
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(Outcome::GivenUp)
+    // A calendar that says of each id that it is taken, and then that it knows no such event, may come to its
+    // senses: nobody has deleted anything.
+    if all_deleted { Ok(Outcome::GivenUp) } else { Err(CalendarError::Conflict.into()) }
 }
 
 /// Takes the event away: every generation that may have been made, recorded or not.

@@ -14,8 +14,6 @@ use crate::app::App;
 use crate::domain::Tenant;
 use crate::flows::ManageToken;
 
-/// The claim that names roles; arrays arrive as `[admin host]`.
-const ROLES: &str = "roles";
 const ADMIN: &str = "admin";
 
 /// An admin, and the tenant that the verified claims name.
@@ -35,7 +33,8 @@ impl FromRequestParts<App> for Admin {
         let claim =
             |name: &str| claims.iter().find(|(key, _)| key.as_str() == name).map(|(_, value)| value.as_str());
         let subject = claim("sub").filter(|subject| !subject.is_empty()).ok_or_else(unauthorized)?;
-        let is_admin = claim(ROLES)
+        // Arrays arrive as `[admin host]`.
+        let is_admin = claim(&app.config.roles_claim)
             .is_some_and(|roles| roles.trim_matches(['[', ']']).split([' ', ',']).any(|role| role == ADMIN));
         if !is_admin {
             return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "this takes the role `admin`"));

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod extract;
 pub mod fields;
 pub mod layers;
+pub mod listing;
 pub mod page;
 pub mod problem;
 pub mod requests;

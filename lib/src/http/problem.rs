@@ -288,7 +288,11 @@ impl From<AccessError> for Problem {
             AccessError::Calendar(error) => {
                 tracing::warn!(%error, "calendar");
                 let title = format!("the calendar could not be reached: {error}");
-                Self::new(StatusCode::BAD_GATEWAY, "calendar-error", title).retry_after(CALENDAR_AGAIN)
+                // Whoever comes sooner than the provider asks for would only be refused again.
+                let asked =
+                    error.retry_after().map(|asked| u32::try_from(asked.as_secs()).unwrap_or(u32::MAX));
+                Self::new(StatusCode::BAD_GATEWAY, "calendar-error", title)
+                    .retry_after(asked.unwrap_or_default().max(CALENDAR_AGAIN))
             }
             AccessError::Store(error) => error.into(),
             AccessError::Key(error) => error.into(),

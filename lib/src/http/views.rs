@@ -7,9 +7,8 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::calendars::{CalendarInfo, EventId};
-use crate::domain::slots::LocalDay;
 use crate::domain::{Booking, Integration, Span};
-use crate::flows::{Booked, Hold, Listing, Pulled, Started};
+use crate::flows::{Booked, Hold, Pulled, Started};
 
 /// A slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -40,39 +39,28 @@ impl SlotView {
 }
 
 /// The free slots of a window, by the guest's local days.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "documents what `listing` writes by hand")]
 pub struct SlotsView {
     /// The guest's zone.
-    #[schema(value_type = String, example = "America/Sao_Paulo")]
-    time_zone: &'static str,
+    #[schema(example = "America/Sao_Paulo")]
+    time_zone: String,
     /// The days that have slots, in order.
-    #[schema(value_type = Vec<DayView>)]
-    days: Vec<LocalDay>,
+    days: Vec<DayView>,
     /// Why there is nothing: `calendar-unavailable` when a calendar of the host cannot be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "calendar-unavailable")]
-    reason: Option<&'static str>,
+    reason: Option<String>,
 }
 
 /// One local day with its slots.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "documents `LocalDay`: `domain` knows no OpenAPI")]
+#[expect(dead_code, reason = "documents what `listing` writes by hand")]
 pub struct DayView {
     /// The local date.
     #[schema(format = Date, example = "2026-11-23")]
     date: String,
     /// Its slots in order.
     slots: Vec<SlotView>,
-}
-
-impl From<Listing> for SlotsView {
-    fn from(listing: Listing) -> Self {
-        Self {
-            time_zone: listing.zone.name(),
-            days: listing.days,
-            reason: listing.reason.map(crate::flows::Unavailable::as_str),
-        }
-    }
 }
 
 /// A hold.

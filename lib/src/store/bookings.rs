@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::change::Change;
@@ -81,27 +80,9 @@ impl Store {
         tenant: &Tenant,
         ids: &[BookingId],
     ) -> Result<HashMap<BookingId, Booking>, StoreError> {
-        let mut found = HashMap::with_capacity(ids.len());
-        for chunk in ids.chunks(100) {
-            let mut wanted: Vec<Item> =
-                chunk.iter().map(|id| Key::booking(tenant, id).attributes()).collect();
-            while !wanted.is_empty() {
-                let keys = KeysAndAttributes::builder()
-                    .set_keys(Some(std::mem::take(&mut wanted)))
-                    .consistent_read(true)
-                    .build()
-                    .map_err(|error| StoreError::Refused(error.to_string()))?;
-                let call = || self.db.batch_get_item().request_items(&self.table, keys.clone()).send();
-                let answer = self.tried(call).await?;
-                for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                    let booking = read_booking(item)?;
-                    found.insert(booking.id.clone(), booking);
-                }
-                let left = answer.unprocessed_keys.unwrap_or_default().into_values();
-                wanted = left.flat_map(|keys| keys.keys).collect();
-            }
-        }
-        Ok(found)
+        let keys: Vec<Key> = ids.iter().map(|id| Key::booking(tenant, id)).collect();
+        let found = self.batch(&keys).await?.into_iter().map(read_booking);
+        found.map(|booking| booking.map(|booking| (booking.id.clone(), booking))).collect()
     }
 
     /// Ends a booking and frees the cells it stored, in one transaction, if it is still as read.

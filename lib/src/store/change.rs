@@ -13,16 +13,19 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Error as DynamoError;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValue,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use tokio::time::Instant;
 
 use super::key::Key;
 use super::{Item, Store, StoreError};
+use crate::aws::silence;
 
 /// How long one act at the table may take, retries included.
 const BUDGET: Duration = Duration::from_secs(8);
+/// As many items as `BatchGetItem` takes.
+const KEYS_AT_ONCE: usize = 100;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
@@ -160,10 +163,39 @@ impl Store {
         item.ok_or_else(|| StoreError::Unreadable("an update without its item".to_owned()))
     }
 
-    /// Removes one item and gives it as it was; a missing one loses the condition.
+    /// Removes one item that never changes, and gives it; a missing one loses the condition. A read and a
+    /// transaction: a lone removal could not tell its own lost answer from an item that somebody else has taken.
     pub(super) async fn take(&self, key: Key) -> Result<Item, StoreError> {
-        let gone = self.alone(&Change::delete(key).when("attribute_exists(pk)"), ReturnValue::AllOld).await?;
-        gone.ok_or_else(|| StoreError::Unreadable("a removal without its item".to_owned()))
+        let item = self.get(key.clone()).await?.ok_or(StoreError::Conflict(Vec::new()))?;
+        self.transact(&[Change::delete(key).when("attribute_exists(pk)")]).await?;
+        Ok(item)
+    }
+
+    /// Those of these items that exist, strongly consistent. What the table leaves undone is asked for again, as a
+    /// throttled call is: after a pause, and not for ever.
+    pub(super) async fn batch(&self, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(KEYS_AT_ONCE) {
+            let mut patience = Patience::new();
+            let mut wanted: Vec<Item> = chunk.iter().map(Key::attributes).collect();
+            loop {
+                let keys = KeysAndAttributes::builder()
+                    .set_keys(Some(wanted))
+                    .consistent_read(true)
+                    .build()
+                    .map_err(|error| StoreError::Refused(error.to_string()))?;
+                let call = || self.db.batch_get_item().request_items(&self.table, keys.clone()).send();
+                let answer = self.tried_within(&mut patience, call).await?;
+                found.extend(answer.responses.unwrap_or_default().into_values().flatten());
+                let left = answer.unprocessed_keys.unwrap_or_default().into_values();
+                wanted = left.flat_map(|keys| keys.keys).collect();
+                if wanted.is_empty() {
+                    break;
+                }
+                patience.pause().await?;
+            }
+        }
+        Ok(found)
     }
 
     /// Does all of the changes or none, and answers a repeated call as it did the first.
@@ -239,12 +271,23 @@ impl Store {
         DynamoError: From<SdkError<E, R>>,
         SdkError<E, R>: std::error::Error,
     {
+        self.tried_within(&mut Patience::new(), call).await
+    }
+
+    async fn tried_within<T, E, R, F>(
+        &self,
+        patience: &mut Patience,
+        call: impl Fn() -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, SdkError<E, R>>>,
+        DynamoError: From<SdkError<E, R>>,
+        SdkError<E, R>: std::error::Error,
+    {
         // Closed never: an error cannot come, and would only mean that nobody has to wait.
         let _at_once = self.at_once.acquire().await.ok();
-        let deadline = Instant::now() + BUDGET;
-        let mut pause = FIRST_PAUSE;
         loop {
-            let error = match tokio::time::timeout_at(deadline, call()).await {
+            let error = match tokio::time::timeout_at(patience.deadline(), call()).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => error,
                 Err(_elapsed) => return Err(StoreError::Busy),
@@ -252,13 +295,36 @@ impl Store {
             if let Some(verdict) = verdict(error) {
                 return Err(verdict);
             }
-            let jitter = pause.mul_f64(fastrand::f64());
-            if Instant::now() + jitter >= deadline {
-                return Err(StoreError::Busy);
-            }
-            tokio::time::sleep(jitter).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            patience.pause().await?;
         }
+    }
+}
+
+/// The pauses of one act at the table, until its budget is spent.
+struct Patience {
+    deadline: Option<Instant>,
+    longest: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { deadline: None, longest: FIRST_PAUSE }
+    }
+
+    /// The budget begins with the first call, not with the wait for a turn.
+    fn deadline(&mut self) -> Instant {
+        *self.deadline.get_or_insert_with(|| Instant::now() + BUDGET)
+    }
+
+    /// Waits before another try; [`StoreError::Busy`] when there is no time left for one.
+    async fn pause(&mut self) -> Result<(), StoreError> {
+        let jitter = self.longest.mul_f64(fastrand::f64());
+        if Instant::now() + jitter >= self.deadline() {
+            return Err(StoreError::Busy);
+        }
+        tokio::time::sleep(jitter).await;
+        self.longest = (self.longest * 2).min(LONGEST_PAUSE);
+        Ok(())
     }
 }
 
@@ -272,6 +338,7 @@ where
     }
     if !matches!(error, SdkError::ServiceError(_)) {
         // Not sent, cut, timed out or garbled: it may or may not have happened.
+        tracing::warn!(why = silence(&error), "no answer from the table");
         return None;
     }
     #[expect(clippy::wildcard_enum_match_arm, reason = "the SDK's error is non-exhaustive")]

@@ -15,7 +15,7 @@
 use std::fmt::Write;
 
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Utc};
 
 use super::change::Change;
@@ -74,31 +74,15 @@ impl Store {
         items.into_iter().map(read).collect()
     }
 
-    /// Exactly these days of a host, strongly consistent, in the order asked for; at most 100.
+    /// Exactly these days of a host, strongly consistent, in the order asked for.
     pub async fn days_at(
         &self,
         tenant: &Tenant,
         host: &HostId,
         days: &[Day],
     ) -> Result<Vec<DayState>, StoreError> {
-        let mut found = Vec::with_capacity(days.len());
-        let mut wanted: Vec<Item> =
-            days.iter().map(|day| Key::day(tenant, host, *day).attributes()).collect();
-        while !wanted.is_empty() {
-            let keys = KeysAndAttributes::builder()
-                .set_keys(Some(std::mem::take(&mut wanted)))
-                .consistent_read(true)
-                .build()
-                .map_err(|error| StoreError::Refused(error.to_string()))?;
-            let call = || self.db.batch_get_item().request_items(&self.table, keys.clone()).send();
-            let answer = self.tried(call).await?;
-            let items = answer.responses.unwrap_or_default().into_values().flatten();
-            for item in items {
-                found.push(read(item)?);
-            }
-            let left = answer.unprocessed_keys.unwrap_or_default().into_values();
-            wanted = left.flat_map(|keys| keys.keys).collect();
-        }
+        let keys: Vec<Key> = days.iter().map(|day| Key::day(tenant, host, *day)).collect();
+        let found = self.batch(&keys).await?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let state = |day: &Day| {
             found.iter().find(|state: &&DayState| state.day == *day).cloned().unwrap_or(DayState::empty(*day))
         };

@@ -139,7 +139,7 @@ impl Store {
         for name in ["status", "due_at", "due_shard"] {
             before_item.remove(name);
         }
-        for name in ["ttl", "token_lease_until", "last_error"] {
+        for name in ["ttl", "token_lease_until", "token_lease_id", "last_error"] {
             before_item.insert(name.to_owned(), number(0));
         }
         let change = diff(Key::integration(&tenant, &host, &after.id), &before_item, &item)
@@ -182,11 +182,14 @@ impl Store {
     /// has already.
     pub async fn take_token_lease(&self, integration: &Integration, version: u64) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let change = Change::update(self.key_of(integration), "SET token_lease_until = :until")
+        let set = "SET token_lease_until = :until, token_lease_id = :id";
+        let change = Change::update(self.key_of(integration), set)
             .when(
-                "token_version = :version AND \
-                 (attribute_not_exists(token_lease_until) OR token_lease_until <= :now)",
+                "token_version = :version AND (attribute_not_exists(token_lease_until) \
+                 OR token_lease_until <= :now OR token_lease_id = :id)",
             )
+            // A repeated try finds its own lease.
+            .value(":id", text(format!("{:032x}", fastrand::u128(..))))
             .value(":version", number(version))
             .value(":now", seconds(now))
             .value(":until", seconds(now + TOKEN_LEASE));
@@ -195,7 +198,7 @@ impl Store {
 
     /// Gives the lease back after a refresh that brought nothing.
     pub async fn drop_token_lease(&self, integration: &Integration, version: u64) -> Result<(), StoreError> {
-        let change = Change::update(self.key_of(integration), "REMOVE token_lease_until")
+        let change = Change::update(self.key_of(integration), "REMOVE token_lease_until, token_lease_id")
             .when("token_version = :version")
             .value(":version", number(version));
         match self.commit(&[change]).await {
@@ -216,16 +219,19 @@ impl Store {
         let set =
             "SET #access = :access, #refresh = :refresh, access_expires_at = :expires, token_version = :next";
         let put = |more: &str, condition: &str| {
-            Change::update(self.key_of(integration), format!("{set}{more} REMOVE token_lease_until"))
-                .when(format!("token_version = :version AND {condition}"))
-                .name("#access", ACCESS)
-                .name("#refresh", REFRESH)
-                .name("#status", "status")
-                .value(":access", AttributeValue::B(Blob::new(tokens.access.clone())))
-                .value(":refresh", AttributeValue::B(Blob::new(tokens.refresh.clone())))
-                .value(":expires", seconds(tokens.access_expires_at))
-                .value(":version", number(tokens.version))
-                .value(":next", number(tokens.version + 1))
+            Change::update(
+                self.key_of(integration),
+                format!("{set}{more} REMOVE token_lease_until, token_lease_id"),
+            )
+            .when(format!("token_version = :version AND {condition}"))
+            .name("#access", ACCESS)
+            .name("#refresh", REFRESH)
+            .name("#status", "status")
+            .value(":access", AttributeValue::B(Blob::new(tokens.access.clone())))
+            .value(":refresh", AttributeValue::B(Blob::new(tokens.refresh.clone())))
+            .value(":expires", seconds(tokens.access_expires_at))
+            .value(":version", number(tokens.version))
+            .value(":next", number(tokens.version + 1))
         };
         let word = |status: IntegrationStatus| text(status.as_str());
         let done = if integration.clearing {
@@ -265,7 +271,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let change = Change::update(
             self.key_of(integration),
-            "SET #status = :dead, last_error = :reason REMOVE due_at, due_shard, token_lease_until",
+            "SET #status = :dead, last_error = :reason \
+             REMOVE due_at, due_shard, token_lease_until, token_lease_id",
         )
         .when("token_version = :version AND NOT #status IN (:disconnected, :pending)")
         .name("#status", "status")
@@ -384,6 +391,10 @@ impl Store {
             let mut changes: Vec<_> = last.iter().map(put).collect();
             changes.push(change);
             match self.commit(&changes).await {
+                Err(StoreError::Conflict(found)) if is_written(&found, &after)? => {
+                    self.forget_host(&before.tenant, &before.host);
+                    return Ok(after);
+                }
                 Err(StoreError::Conflict(found)) => {
                     let Some(found) = same_version(&found, before, lease) else {
                         self.forget_host(&before.tenant, &before.host);
@@ -506,6 +517,13 @@ fn stored(integration: &Integration) -> Result<Item, StoreError> {
 fn is_dead(found: &[Option<Item>]) -> bool {
     let status = found.first().and_then(|item| item.as_ref()?.get("status")?.as_s().ok());
     status.is_some_and(|status| status == IntegrationStatus::NeedsReauth.as_str())
+}
+
+/// Whether what was found is what was to be written: the answer to an earlier try was lost.
+fn is_written(found: &[Option<Item>], after: &Integration) -> Result<bool, StoreError> {
+    let found = found.last().cloned().flatten().and_then(|item| read_integration(item).ok());
+    let found = found.map(|found| stored(&found)).transpose()?;
+    Ok(found == Some(stored(after)?))
 }
 
 /// The integration as it was found, if it is still the version and the lease that a pull began with.

@@ -39,6 +39,8 @@ use tokio::sync::Semaphore;
 use crate::clock::Clock;
 use crate::domain::{EventType, EventTypeSlug, HostId, Tenant};
 
+use crate::aws::Lazy;
+
 pub use bookings::{Lease, NotBooked};
 pub use catalog::HostItems;
 pub use due::{Due, DueWhat};
@@ -86,7 +88,7 @@ impl<T> OnConflict<T> for Result<T, StoreError> {
 /// The table, as the rest of the house sees it. Clones share the connection and the cache.
 #[derive(Clone, Debug)]
 pub struct Store {
-    db: Client,
+    db: Lazy<Client>,
     table: String,
     clock: Clock,
     cache: Arc<Mutex<Cache>>,
@@ -107,7 +109,7 @@ struct Cache {
 
 impl Store {
     /// The table `table` behind this client. Retries are the store's own, so the client should make none.
-    pub fn new(db: Client, table: impl Into<String>, clock: Clock) -> Self {
+    pub fn new(db: Lazy<Client>, table: impl Into<String>, clock: Clock) -> Self {
         Self {
             db,
             table: table.into(),

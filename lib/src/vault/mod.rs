@@ -22,15 +22,21 @@ use aws_sdk_kms::types::DataKeySpec;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
+use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use crate::aws::{Lazy, silence};
 use crate::domain::Tenant;
 
 const FORM: u8 = 1;
 const HEADER: usize = 1 + 4;
 const KEPT: Duration = Duration::from_mins(5);
 const TRIES: u32 = 3;
+/// What has taken so long is not tried again: a request has time for two calls that hang, not for three.
+const WITHIN: Duration = Duration::from_secs(4);
 const CONTEXT: &str = "tenant";
+/// The encryption context of a secret that is a setting: its variable's name.
+pub const SETTING_CONTEXT: &str = "setting";
 
 /// Why something could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +64,7 @@ pub struct Place<'a> {
 /// The way to KMS, and the data keys that were unwrapped of late. Clones share both.
 #[derive(Clone, Debug)]
 pub struct Vault {
-    kms: Client,
+    kms: Lazy<Client>,
     key: String,
     unwrapped: Arc<Mutex<HashMap<(Tenant, u32), Kept>>>,
 }
@@ -85,7 +91,7 @@ impl std::fmt::Debug for DataKey {
 
 impl Vault {
     /// A vault under the KMS key `key` (id, ARN or alias).
-    pub fn new(kms: Client, key: impl Into<String>) -> Self {
+    pub fn new(kms: Lazy<Client>, key: impl Into<String>) -> Self {
         Self { kms, key: key.into(), unwrapped: Arc::default() }
     }
 
@@ -125,6 +131,21 @@ impl Vault {
         let key = data_key(tenant, number, tried(call).await?.plaintext)?;
         self.remember(&key);
         Ok(key)
+    }
+
+    /// Opens a setting that is a ciphertext of KMS's own. At most one call: whoever asks keeps the answer.
+    pub async fn open_setting(&self, name: &str, ciphertext: &[u8]) -> Result<SecretString, VaultError> {
+        let call = || {
+            self.kms
+                .decrypt()
+                .key_id(&self.key)
+                .ciphertext_blob(Blob::new(ciphertext))
+                .encryption_context(SETTING_CONTEXT, name)
+                .send()
+        };
+        let plaintext = tried(call).await?.plaintext.ok_or(VaultError::Broken)?;
+        let text = Zeroizing::new(plaintext.into_inner());
+        std::str::from_utf8(&text).map(SecretString::from).map_err(|_not_text| VaultError::Broken)
     }
 
     /// Keeps an unwrapped key in memory for five minutes.
@@ -227,12 +248,16 @@ fn data_key(tenant: &Tenant, number: u32, plaintext: Option<Blob>) -> Result<Dat
     Ok(DataKey { tenant: tenant.clone(), number, bytes: Arc::new(Zeroizing::new(bytes)) })
 }
 
-async fn tried<T, E, R, F>(call: impl Fn() -> F) -> Result<T, VaultError>
+async fn tried<T, E, F>(call: impl Fn() -> F) -> Result<T, VaultError>
 where
-    F: Future<Output = Result<T, SdkError<E, R>>>,
+    F: Future<Output = Result<T, SdkError<E>>>,
     E: ProvideErrorMetadata,
 {
+    let began = Instant::now();
     for attempt in 0..TRIES {
+        if attempt > 0 && began.elapsed() > WITHIN {
+            break;
+        }
         if attempt > 0 {
             let pause = Duration::from_millis(40 << attempt).mul_f64(fastrand::f64());
             tokio::time::sleep(pause).await;
@@ -241,12 +266,15 @@ where
             Ok(answer) => return Ok(answer),
             Err(SdkError::ServiceError(error)) => {
                 let code = error.err().code().unwrap_or("unknown error");
-                let passing = ["ThrottlingException", "KMSInternalException", "DependencyTimeoutException"];
-                if !passing.contains(&code) {
+                // KMS says by a 5xx that it is its own fault, whatever the code: it may pass.
+                let is_passing = code == "ThrottlingException" || error.raw().status().is_server_error();
+                if !is_passing {
                     return Err(VaultError::Refused(code.to_owned()));
                 }
             }
-            Err(_unanswered) => {}
+            Err(unanswered) => {
+                tracing::warn!(why = silence(&unanswered), "no answer from KMS");
+            }
         }
     }
     Err(VaultError::Busy)

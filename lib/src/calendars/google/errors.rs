@@ -15,9 +15,11 @@ pub(super) fn json<T: DeserializeOwned>(answer: Answer) -> Result<T, CalendarErr
     serde_json::from_slice(&answer.body).map_err(|_garbage| CalendarError::Unreadable)
 }
 
-/// Any success; what it says is of no interest.
+/// A success without a word, which is how Google answers a removal. With a body it is somebody else's: taken for
+/// done, the page of a network that wants a password would leave the event standing.
 pub(super) fn done(answer: Answer) -> Result<(), CalendarError> {
-    accepted(answer).map(drop)
+    let is_empty = accepted(answer)?.body.trim_ascii().is_empty();
+    if is_empty { Ok(()) } else { Err(CalendarError::Unreadable) }
 }
 
 fn accepted(answer: Answer) -> Result<Answer, CalendarError> {
@@ -160,6 +162,7 @@ mod tests {
         assert_eq!(done(answer(410, "")), Err(CalendarError::Gone));
         assert_eq!(done(answer(302, "")), Err(CalendarError::Unreadable));
         assert_eq!(done(answer(204, "")), Ok(()));
+        assert_eq!(done(answer(200, "<html>")), Err(CalendarError::Unreadable));
     }
 
     #[test]

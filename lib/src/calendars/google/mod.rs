@@ -22,7 +22,7 @@ use url::Url;
 use self::errors::{done, json, of_one_calendar};
 use self::wire::{Event, FreeBusy, ListedCalendar, Page, Reading, rfc3339};
 use super::http::{Repeat, Sending};
-use super::oauth::Registration;
+use super::oauth::{ClientSecret, Registration};
 use super::{
     Account, Authorize, Busy, BusyQuery, Calendar, CalendarError, CalendarId, CalendarInfo, Call, EventDraft,
     EventId, Grant, Http, INTEGRATION_PROPERTY, Notify, OwnEvent, Placed,
@@ -73,7 +73,7 @@ pub struct GoogleConfig {
     /// The OAuth client's id.
     pub client_id: String,
     /// The OAuth client's secret.
-    pub client_secret: SecretString,
+    pub client_secret: ClientSecret,
     /// The consent page.
     pub authorize_url: Url,
     /// Where codes and refresh tokens become access tokens.
@@ -87,7 +87,7 @@ pub struct GoogleConfig {
 impl GoogleConfig {
     /// A client at Google's own addresses.
     #[expect(clippy::expect_used, reason = "the addresses are constants, and a test parses them")]
-    pub fn new(client_id: String, client_secret: SecretString) -> Self {
+    pub fn new(client_id: String, client_secret: ClientSecret) -> Self {
         let constant = |url: &str| url.parse().expect("a constant address parses");
         Self {
             client_id,

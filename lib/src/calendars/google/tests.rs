@@ -19,7 +19,7 @@ fn google(server: &Loopback) -> Google {
         api_url: server.url("/calendar/v3"),
         ..GoogleConfig::new("our-client".to_owned(), "our-secret".into())
     };
-    Google::new(config, Http::new(), Clock::system())
+    Google::new(config, Http::new(crate::outbound::client(&[])), Clock::system())
 }
 
 fn access() -> SecretString {
