@@ -1,6 +1,6 @@
 //! What the AWS fakes share: the JSON protocol (`POST /`, the operation in `X-Amz-Target`) and its errors.
 //!
-//! One rule: a signature is never checked, so these are not a test of IAM.
+//! One rule: a signature is never checked; who calls is told by its User-Agent (see [`crate::Iam`]).
 //! <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>
 
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::faults::{Cut, Fault, Faults};
+use crate::iam::Guard;
 use crate::serve::{Server, serve};
 
 /// Where all of this pretends to be.
@@ -50,6 +51,12 @@ pub enum StartError {
 pub(crate) trait JsonApi: Send + Sync + 'static {
     /// `application/x-amz-json-1.0` or `-1.1`.
     const CONTENT_TYPE: &'static str;
+
+    /// Who may do what.
+    fn guard(&self) -> &Guard;
+
+    /// What a call needs: actions of IAM with the ARNs of their resources.
+    fn needs(&self, op: &str, request: &Value) -> Vec<(String, String)>;
 
     /// What the journal tells about a call.
     fn detail(&self, op: &str, request: &Value) -> String;
@@ -114,7 +121,8 @@ async fn call<A: JsonApi>(
     };
     let detail = api.detail(op, &request);
     let work = async {
-        match api.answer(op, request) {
+        let may = api.guard().check(&head.headers, api.needs(op, &request));
+        match may.and_then(|()| api.answer(op, request)) {
             Ok(body) => reply(200, A::CONTENT_TYPE, Vec::new(), body),
             Err(Refusal { status, body }) => {
                 tracing::debug!(op, status, body, "refused");

@@ -3,6 +3,7 @@
 //! One rule: what AWS would refuse is refused here. The embedded database never counts operators, never
 //! throttles and never answers `TransactionConflict`; the first is counted here, the others are faults.
 //! Requests are handed over in process, as parsed JSON: the SDK has already made sure that they are well-formed.
+//! Every one is asked what it consumes ([`DynamoDb::units`]), whether its caller wants to know or not.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/Welcome.html>
 
 mod limits;
@@ -16,13 +17,14 @@ use dynoxide::storage_backend::clock::{Clock, SystemClock};
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 pub use self::limits::{MAX_BYTES, MAX_OPERATORS, Measured, measure};
 use self::stream::Places;
-use crate::aws::{JsonApi, Refusal, StartError, body, serve_api};
+use crate::aws::{ACCOUNT, JsonApi, REGION, Refusal, StartError, body, serve_api};
 use crate::faults::{Fault, Faults};
+use crate::iam::{Guard, Iam};
 use crate::serve::Server;
 
 /// Where the tables live.
@@ -32,6 +34,24 @@ pub enum Store {
     Memory,
     /// In this `SQLite` file, made if missing, together with its directory.
     File(PathBuf),
+}
+
+/// Request units, as AWS counts and bills them: a read unit is 4 KB read strongly or 8 KB read eventually, a write
+/// unit 1 KB, each in the table and in every index that changes, and in a transaction each is two.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Units {
+    /// Read units.
+    pub read: f64,
+    /// Write units.
+    pub write: f64,
+}
+
+impl std::ops::Sub for Units {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self { read: self.read - earlier.read, write: self.write - earlier.write }
+    }
 }
 
 /// The embedded database could not do what was asked of it beside the wire.
@@ -84,16 +104,18 @@ impl DynamoDb {
     /// Does an operation beside the wire, where no fault meets it and no journal tells of it: for whoever sets up
     /// the tables. The error is AWS's own words.
     pub async fn set_up(&self, op: &'static str, request: Value) -> Result<Value, DatabaseError> {
-        self.beside(move |tables| {
-            let answer = run(&tables.db, op, request).map_err(|refusal| DatabaseError(refusal.body))?;
-            Ok(serde_json::from_slice(&answer)?)
-        })
-        .await
+        self.beside(move |tables| run(&tables.db, op, request).map_err(|refusal| DatabaseError(refusal.body)))
+            .await
     }
 
     /// The endpoint, e.g. for `AWS_ENDPOINT_URL_DYNAMODB`.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// From now on callers may do what these grants say.
+    pub fn enforce(&self, iam: Arc<Iam>) {
+        self.tables.guard.set(iam);
     }
 
     /// The largest figures that any expression reached since the start or the last reset; the two may come from
@@ -105,6 +127,18 @@ impl DynamoDb {
     /// Forgets the largest expression.
     pub fn reset_largest_expression(&self) {
         *lock(&self.tables.largest) = Measured::default();
+    }
+
+    /// What all calls since the start consumed. A call that is refused counts nothing here, because its answer has
+    /// no figure; AWS bills a write that lost its condition like any other.
+    pub fn units(&self) -> Units {
+        *lock(&self.tables.units)
+    }
+
+    /// The next so many calls of `BatchGetItem` leave their last keys, at most this many of them, unprocessed. Says
+    /// how many calls an earlier order still waited for.
+    pub fn leave_unprocessed(&self, keys: usize, calls: usize) -> usize {
+        std::mem::replace(&mut *lock(&self.tables.unprocessed), Unprocessed { keys, calls }).calls
     }
 
     /// Changes after every write, so that a reader of the stream knows when to look.
@@ -218,12 +252,22 @@ impl Clock for Now {
     }
 }
 
+/// What `BatchGetItem` is to leave undone.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unprocessed {
+    keys: usize,
+    calls: usize,
+}
+
 struct Tables {
     db: Database,
+    guard: Guard,
     now: Arc<Now>,
     largest: Mutex<Measured>,
+    units: Mutex<Units>,
     places: Mutex<Places>,
     writes: watch::Sender<u64>,
+    unprocessed: Mutex<Unprocessed>,
 }
 
 impl std::fmt::Debug for Tables {
@@ -249,11 +293,32 @@ impl Tables {
         };
         Ok(Self {
             db: db.map_err(|error| StartError::Database(error.to_string()))?,
+            guard: Guard::default(),
             now,
             largest: Mutex::default(),
+            units: Mutex::default(),
             places: Mutex::new(places),
             writes: watch::Sender::new(0),
+            unprocessed: Mutex::default(),
         })
+    }
+
+    /// Takes out of a `BatchGetItem` what it is not to process, as `UnprocessedKeys` of its answer.
+    fn set_aside(&self, op: &str, request: &mut Value) -> Option<Value> {
+        let mut plan = lock(&self.unprocessed);
+        if op != "BatchGetItem" || plan.calls == 0 {
+            return None;
+        }
+        plan.calls -= 1;
+        let asked = request.get_mut("RequestItems")?.as_object_mut()?;
+        let mut left = asked.clone();
+        for (name, of_table) in asked.iter_mut() {
+            let keys = of_table.get_mut("Keys")?.as_array_mut()?;
+            let later = keys.split_off(keys.len().saturating_sub(plan.keys));
+            *left.get_mut(name)?.get_mut("Keys")? = Value::Array(later);
+        }
+        asked.retain(|_, of_table| of_table.pointer("/Keys/0").is_some());
+        Some(Value::Object(left))
     }
 
     fn dump(&self) -> Result<Vec<Value>, DatabaseError> {
@@ -305,6 +370,35 @@ impl Tables {
 impl JsonApi for Tables {
     const CONTENT_TYPE: &'static str = "application/x-amz-json-1.0";
 
+    fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// A transaction needs each of its actions by that action's own name.
+    fn needs(&self, op: &str, request: &Value) -> Vec<(String, String)> {
+        let text = |value: &Value, name: &str| {
+            value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let table = |name: &str| format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}");
+        if let Some(actions) = request.get("TransactItems").and_then(Value::as_array) {
+            let single = |name: &str| match name {
+                "ConditionCheck" => "dynamodb:ConditionCheckItem".to_owned(),
+                name => format!("dynamodb:{name}Item"),
+            };
+            let actions = actions.iter().filter_map(Value::as_object).flatten();
+            return actions.map(|(name, action)| (single(name), table(&text(action, "TableName")))).collect();
+        }
+        let action = format!("dynamodb:{op}");
+        if let Some(tables) = request.get("RequestItems").and_then(Value::as_object) {
+            return tables.keys().map(|name| (action.clone(), table(name))).collect();
+        }
+        let mut resource = table(&text(request, "TableName"));
+        if let Some(index) = request.get("IndexName").and_then(Value::as_str) {
+            resource = format!("{resource}/index/{index}");
+        }
+        vec![(action, resource)]
+    }
+
     fn detail(&self, _: &str, request: &Value) -> String {
         if let Some(actions) = request.get("TransactItems").and_then(Value::as_array) {
             return format!("{} actions", actions.len());
@@ -330,18 +424,69 @@ impl JsonApi for Tables {
         detail
     }
 
-    fn answer(&self, op: &str, request: Value) -> Result<Vec<u8>, Refusal> {
+    fn answer(&self, op: &str, mut request: Value) -> Result<Vec<u8>, Refusal> {
         self.check(&request)?;
-        let writes = !matches!(op, "GetItem" | "BatchGetItem" | "TransactGetItems" | "Query" | "Scan");
-        let answer = run(&self.db, op, request);
-        if writes {
+        let left = self.set_aside(op, &mut request);
+        let is_asked = is_metered(op) && ask_for_units(&mut request);
+        let nothing = left.is_some()
+            && request.pointer("/RequestItems").and_then(Value::as_object).is_none_or(Map::is_empty);
+        let answer = if nothing { Ok(json!({})) } else { run(&self.db, op, request) };
+        if !READS.contains(&op) {
             self.writes.send_modify(|writes| *writes += 1);
         }
-        answer
+        let mut answer = answer?;
+        if let Some(consumed) = answer.get(CONSUMED) {
+            lock(&self.units).add(op, consumed);
+        }
+        if let Some(fields) = answer.as_object_mut().filter(|_| is_asked) {
+            fields.remove(CONSUMED);
+        }
+        if let Some((answer, left)) = answer.as_object_mut().zip(left) {
+            answer.entry("Responses").or_insert_with(|| json!({}));
+            answer.insert("UnprocessedKeys".to_owned(), left);
+        }
+        body(&answer)
     }
 }
 
-fn run(db: &Database, op: &str, request: Value) -> Result<Vec<u8>, Refusal> {
+const READS: [&str; 5] = ["GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"];
+const WRITES: [&str; 5] = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"];
+const CONSUMED: &str = "ConsumedCapacity";
+
+fn is_metered(op: &str) -> bool {
+    READS.contains(&op) || WRITES.contains(&op)
+}
+
+/// Asks for the figure where the caller has not; whether it did.
+fn ask_for_units(request: &mut Value) -> bool {
+    const ASK: &str = "ReturnConsumedCapacity";
+    let asks = request.get(ASK).is_some_and(|asked| *asked != "NONE");
+    if let Some(fields) = request.as_object_mut().filter(|_| !asks) {
+        fields.insert(ASK.to_owned(), json!("TOTAL"));
+    }
+    !asks
+}
+
+impl Units {
+    /// Adds what an answer says, for one table or for several. A transaction says which kind its units are: one that
+    /// is repeated under its token only reads.
+    fn add(&mut self, op: &str, consumed: &Value) {
+        for table in consumed.as_array().map_or(std::slice::from_ref(consumed), Vec::as_slice) {
+            let units = |name: &str| table.get(name).and_then(Value::as_f64);
+            let (read, write) = (units("ReadCapacityUnits"), units("WriteCapacityUnits"));
+            match (read, write, units("CapacityUnits")) {
+                (None, None, Some(total)) if READS.contains(&op) => self.read += total,
+                (None, None, Some(total)) => self.write += total,
+                (read, write, _) => {
+                    self.read += read.unwrap_or_default();
+                    self.write += write.unwrap_or_default();
+                }
+            }
+        }
+    }
+}
+
+fn run(db: &Database, op: &str, request: Value) -> Result<Value, Refusal> {
     match op {
         "GetItem" => one(request, |request| db.get_item(request)),
         "PutItem" => one(request, |request| db.put_item(request)),
@@ -371,7 +516,7 @@ fn run(db: &Database, op: &str, request: Value) -> Result<Vec<u8>, Refusal> {
 fn one<Q: DeserializeOwned, A: Serialize>(
     request: Value,
     work: impl FnOnce(Q) -> dynoxide::Result<A>,
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Value, Refusal> {
     let request = serde_json::from_value(request).map_err(|error| {
         // dynoxide marks its own words by a prefix in capitals.
         let text = error.to_string();
@@ -381,7 +526,7 @@ fn one<Q: DeserializeOwned, A: Serialize>(
     })?;
     let answer =
         work(request).map_err(|error| Refusal { status: error.status_code(), body: error.to_json() })?;
-    body(&answer)
+    serde_json::to_value(&answer).map_err(|error| Refusal { status: 500, body: error.to_string() })
 }
 
 #[cfg(test)]

@@ -17,7 +17,8 @@ use tokio::sync::watch;
 
 pub use self::pattern::Pattern;
 use crate::aws::{ACCOUNT, JsonApi, REGION, Refusal, StartError, body, random, serve_api, uuid};
-use crate::faults::Faults;
+use crate::faults::{Fault, Faults};
+use crate::iam::{Guard, Iam};
 use crate::serve::Server;
 
 /// The most entries in one call.
@@ -53,7 +54,12 @@ impl EventBridge {
             Err(reason) => Err(StartError::Pattern { rule: rule.name, reason }),
         };
         let rules = rules.into_iter().map(compile).collect::<Result<_, _>>()?;
-        let bus = Arc::new(Bus { rules, inner: Mutex::default(), changes: watch::Sender::new(0) });
+        let bus = Arc::new(Bus {
+            rules,
+            inner: Mutex::default(),
+            changes: watch::Sender::new(0),
+            guard: Guard::default(),
+        });
         let faults = Faults::default();
         let server = serve_api(faults.clone(), Arc::clone(&bus)).await?;
         Ok(Self { faults, server, bus })
@@ -62,6 +68,11 @@ impl EventBridge {
     /// The endpoint, e.g. for `AWS_ENDPOINT_URL_EVENTBRIDGE`.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// From now on callers may do what these grants say.
+    pub fn enforce(&self, iam: Arc<Iam>) {
+        self.bus.guard.set(iam);
     }
 
     /// The events that wait for `target`, oldest first; they wait no more.
@@ -74,10 +85,44 @@ impl EventBridge {
         self.bus.changes.subscribe()
     }
 
+    /// The next so many calls take only a part of their entries: these are answered with an `ErrorCode`. Says how
+    /// many calls an earlier order still waited for.
+    pub fn refuse(&self, entries: Entries, calls: usize) -> usize {
+        self.bus.lock().refusing.replace((entries, calls)).map_or(0, |(_, left)| left)
+    }
+
     /// Every event ever accepted, matched or not, oldest first.
     pub fn published(&self) -> Vec<Value> {
         self.bus.lock().published.clone()
     }
+}
+
+/// Some entries of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entries {
+    /// So many from the first on.
+    First(usize),
+    /// So many up to the last.
+    Last(usize),
+}
+
+impl Entries {
+    fn contain(self, at: usize, of: usize) -> bool {
+        match self {
+            Self::First(count) => at < count,
+            Self::Last(count) => at + count >= of,
+        }
+    }
+}
+
+/// `ThrottlingException` for a whole call.
+pub fn throttled() -> Fault {
+    Refusal::new("ThrottlingException", "Rate exceeded").into_fault()
+}
+
+/// `InternalException` for a whole call: it may have been taken all the same (here it was not).
+pub fn internal_error() -> Fault {
+    Refusal { status: 500, ..Refusal::new("InternalException", "It failed inside.") }.into_fault()
 }
 
 #[derive(Debug)]
@@ -85,17 +130,27 @@ struct Bus {
     rules: Vec<(Pattern, String)>,
     inner: Mutex<Inner>,
     changes: watch::Sender<u64>,
+    guard: Guard,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     waiting: HashMap<String, VecDeque<Value>>,
     published: Vec<Value>,
+    refusing: Option<(Entries, usize)>,
 }
 
 impl Bus {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which entries of this call are not to be taken.
+    fn refused(&self) -> Option<Entries> {
+        let mut inner = self.lock();
+        let (entries, calls) = inner.refusing.filter(|(_, calls)| *calls > 0)?;
+        inner.refusing = Some((entries, calls - 1));
+        Some(entries)
     }
 
     fn accept(&self, entry: Entry) -> Result<String, (&'static str, String)> {
@@ -116,6 +171,19 @@ impl Bus {
 
 impl JsonApi for Bus {
     const CONTENT_TYPE: &'static str = "application/x-amz-json-1.1";
+
+    fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    fn needs(&self, op: &str, request: &Value) -> Vec<(String, String)> {
+        let entries = request.get("Entries").and_then(Value::as_array).into_iter().flatten();
+        let bus = |entry: &Value| {
+            let name = entry.get("EventBusName").and_then(Value::as_str).unwrap_or("default").to_owned();
+            format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}")
+        };
+        entries.map(|entry| (format!("events:{op}"), bus(entry))).collect()
+    }
 
     fn detail(&self, _: &str, request: &Value) -> String {
         let entries = request.get("Entries").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -141,10 +209,18 @@ impl JsonApi for Bus {
         if entries.iter().map(Entry::size).sum::<usize>() > MAX_BYTES {
             return Err(Refusal::validation("Total size of the entries in the request is over the limit."));
         }
+        let (refused, of) = (self.refused(), entries.len());
+        let accept = |(at, entry)| match refused {
+            Some(refused) if refused.contain(at, of) => {
+                Err(("ThrottlingException", "Rate exceeded".to_owned()))
+            }
+            Some(_) | None => self.accept(entry),
+        };
         let mut failed = 0;
         let answers: Vec<Value> = entries
             .into_iter()
-            .map(|entry| match self.accept(entry) {
+            .enumerate()
+            .map(|entry| match accept(entry) {
                 Ok(id) => json!({ "EventId": id }),
                 Err((code, message)) => {
                     failed += 1;

@@ -90,10 +90,16 @@ type Plan = Box<dyn FnMut(&Call) -> Option<Fault> + Send>;
 #[derive(Default)]
 struct Inner {
     once: VecDeque<(String, Fault)>,
-    always: Vec<(String, Fault)>,
+    always: Vec<Always>,
     gates: VecDeque<GateRule>,
     plan: Option<Plan>,
     calls: Vec<Call>,
+}
+
+struct Always {
+    op: String,
+    fault: Fault,
+    is_met: bool,
 }
 
 struct GateRule {
@@ -127,7 +133,7 @@ impl Faults {
 
     /// Every call of `op` meets `fault`, until [`Faults::clear`].
     pub fn always(&self, op: &str, fault: Fault) {
-        self.lock().always.push((op.to_owned(), fault));
+        self.lock().always.push(Always { op: op.to_owned(), fault, is_met: false });
     }
 
     /// `plan` is asked at every call that no other rule matches, e.g. with a seeded generator.
@@ -142,6 +148,13 @@ impl Faults {
         inner.always.clear();
         inner.gates.clear();
         inner.plan = None;
+    }
+
+    /// The operations of faults that no call has met, so that a test can tell that its own was.
+    pub fn unmet(&self) -> Vec<String> {
+        let inner = self.lock();
+        let always = inner.always.iter().filter(|always| !always.is_met).map(|always| &always.op);
+        inner.once.iter().map(|(op, _)| op).chain(always).cloned().collect()
     }
 
     /// A shut gate across the next call of `op`.
@@ -203,7 +216,11 @@ impl Faults {
         let once = inner.once.iter().position(|(name, _)| name == op).and_then(|at| inner.once.remove(at));
         let fault = once
             .map(|(_, fault)| fault)
-            .or_else(|| inner.always.iter().find(|(name, _)| name == op).map(|(_, fault)| fault.clone()))
+            .or_else(|| {
+                let always = inner.always.iter_mut().find(|always| always.op == op)?;
+                always.is_met = true;
+                Some(always.fault.clone())
+            })
             .or_else(|| inner.plan.as_mut().and_then(|plan| plan(&call)));
         let mut gate = |when: When| {
             let at = inner.gates.iter().position(|rule| rule.op == op && rule.when == when)?;

@@ -16,7 +16,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::aws::{ACCOUNT, JsonApi, REGION, Refusal, StartError, body, random, serve_api, uuid};
-use crate::faults::Faults;
+use crate::faults::{Fault, Faults};
+use crate::iam::{Guard, Iam};
 use crate::serve::Server;
 
 const VERSION: u8 = 1;
@@ -67,6 +68,11 @@ impl Kms {
         &self.master.arn
     }
 
+    /// From now on callers may do what these grants say.
+    pub fn enforce(&self, iam: Arc<Iam>) {
+        self.master.guard.set(iam);
+    }
+
     /// Every use of the key is a `DisabledException` from now on.
     pub fn disable(&self) {
         self.master.set(State::Disabled);
@@ -75,6 +81,12 @@ impl Kms {
     /// Every call is an `AccessDeniedException` from now on.
     pub fn deny(&self) {
         self.master.set(State::Denied);
+    }
+
+    /// What `Encrypt` answers, in base64, for whoever writes a configuration.
+    pub fn encrypt(&self, plaintext: &str, context: &[(&str, &str)]) -> Option<String> {
+        let context = context.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.master.seal(plaintext.as_bytes(), &context).ok()
     }
 
     /// The plaintext of every data key that it made, which may appear in no log, store or answer.
@@ -86,6 +98,22 @@ impl Kms {
     pub fn enable(&self) {
         self.master.set(State::Enabled);
     }
+}
+
+/// `ThrottlingException`: too many calls in a second.
+pub fn throttled() -> Fault {
+    Refusal::new("ThrottlingException", "You have exceeded the rate at which you may call KMS.").into_fault()
+}
+
+/// `KMSInternalException`: it failed inside, and may not a moment later.
+pub fn internal_error() -> Fault {
+    internal().into_fault()
+}
+
+/// `KeyUnavailableException`: the key cannot be reached for now.
+pub fn key_unavailable() -> Fault {
+    Refusal { status: 500, ..Refusal::new("KeyUnavailableException", "The key is not available.") }
+        .into_fault()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +129,7 @@ struct Master {
     arn: String,
     key: LessSafeKey,
     state: Mutex<State>,
+    guard: Guard,
     /// The data keys in the clear.
     made: Mutex<Vec<Vec<u8>>>,
 }
@@ -137,6 +166,7 @@ impl Master {
             uuid,
             key: LessSafeKey::new(key),
             state: Mutex::new(State::Enabled),
+            guard: Guard::default(),
             made: Mutex::default(),
         })
     }
@@ -211,6 +241,14 @@ impl Master {
 
 impl JsonApi for Master {
     const CONTENT_TYPE: &'static str = "application/x-amz-json-1.1";
+
+    fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    fn needs(&self, op: &str, _: &Value) -> Vec<(String, String)> {
+        vec![(format!("kms:{op}"), self.arn.clone())]
+    }
 
     fn detail(&self, _: &str, request: &Value) -> String {
         request.get("EncryptionContext").map(Value::to_string).unwrap_or_default()
@@ -331,7 +369,7 @@ fn invalid_ciphertext() -> Refusal {
 }
 
 fn internal() -> Refusal {
-    Refusal { status: 500, ..Refusal::new("KMSInternalException", "no random bytes") }
+    Refusal { status: 500, ..Refusal::new("KMSInternalException", "It failed inside.") }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod events;
 mod faults;
 mod files;
 pub mod google;
+mod iam;
 pub mod kms;
 mod serve;
 
@@ -17,5 +18,6 @@ pub use dynamodb::DynamoDb;
 pub use events::EventBridge;
 pub use faults::{Call, Cut, Fault, Faults, Gate, When};
 pub use files::keep;
+pub use iam::{Grant, Iam};
 pub use kms::Kms;
 pub use serve::{Server, serve, serve_router};

@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, KeysAndAttributes, Put,
-    ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification, TransactWriteItem,
-    Update,
+    ReturnConsumedCapacity, ScalarAttributeType, StreamSpecification, StreamViewType,
+    TimeToLiveSpecification, TransactWriteItem, Update,
 };
 use chrono::DateTime;
 
@@ -118,6 +118,36 @@ async fn a_conditional_update_reads_back_and_is_journalled() {
     assert_eq!(db.largest_expression(), super::Measured { bytes: 45, operators: 4 });
     db.reset_largest_expression();
     assert_eq!(db.largest_expression().operators, 0);
+}
+
+#[tokio::test]
+async fn every_call_is_metered_and_only_who_asks_is_told() {
+    let (db, client) = started().await;
+    let metered = async |read: f64, write: f64| {
+        let units = db.units();
+        assert_eq!((units.read, units.write), (read, write));
+    };
+    put(&client, "H#1").await;
+    metered(0.0, 1.0).await;
+    let read = client.get_item().table_name(TABLE).set_key(Some(key("H#1")));
+    let told = read.clone().consistent_read(true).send().await.unwrap().consumed_capacity;
+    assert_eq!(told, None);
+    metered(1.0, 1.0).await;
+    let told = read.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.unwrap();
+    assert_eq!(told.consumed_capacity.and_then(|told| told.capacity_units), Some(0.5));
+    metered(1.5, 1.0).await;
+    let keys = KeysAndAttributes::builder().keys(key("H#1")).keys(key("H#2")).build().unwrap();
+    client.batch_get_item().request_items(TABLE, keys).send().await.unwrap();
+    metered(2.5, 1.0).await;
+    let transact = || {
+        let call = client.transact_write_items().transact_items(put_action("H#3"));
+        call.transact_items(put_action("H#4")).client_request_token("the same").send()
+    };
+    assert_eq!(transact().await.unwrap().consumed_capacity, None);
+    metered(2.5, 5.0).await;
+    // Said again, it writes nothing and reads what it would have written.
+    transact().await.unwrap();
+    metered(6.5, 5.0).await;
 }
 
 #[tokio::test]
@@ -308,4 +338,24 @@ async fn the_stream_is_read_on_from_where_it_was_left_even_after_a_restart() {
     assert!(client(&db).describe_table().table_name(TABLE).send().await.is_ok());
     drop(db);
     std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[tokio::test]
+async fn keys_that_are_left_undone_are_named_and_read_when_they_are_asked_for_again() {
+    let (db, client) = started().await;
+    for pk in ["1", "2", "3"] {
+        put(&client, pk).await;
+    }
+    let read = async |pks: &[&str]| {
+        let keys = pks.iter().map(|pk| key(pk)).collect();
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).build().unwrap();
+        let answer = client.batch_get_item().request_items(TABLE, keys).send().await.unwrap();
+        let found = answer.responses.unwrap_or_default().into_values().flatten().count();
+        let left = answer.unprocessed_keys.unwrap_or_default().into_values();
+        (found, left.map(|keys| keys.keys.len()).sum::<usize>())
+    };
+    db.leave_unprocessed(2, 2);
+    assert_eq!(read(&["1", "2", "3"]).await, (1, 2));
+    assert_eq!(read(&["2", "3"]).await, (0, 2));
+    assert_eq!(read(&["2", "3"]).await, (2, 0));
 }

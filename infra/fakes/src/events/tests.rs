@@ -6,7 +6,7 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde_json::json;
 
-use super::{EventBridge, Rule};
+use super::{Entries, EventBridge, Rule};
 use crate::StartError;
 
 fn client(events: &EventBridge) -> Client {
@@ -95,4 +95,27 @@ async fn a_rule_that_the_fake_cannot_follow_stops_the_start() {
     };
     let error = EventBridge::start(vec![rule]).await.unwrap_err();
     assert!(matches!(&error, StartError::Pattern { rule, .. } if rule == "odd"), "{error}");
+}
+
+#[tokio::test]
+async fn a_call_can_be_taken_in_part() {
+    let events = EventBridge::start(Vec::new()).await.unwrap();
+    for (entries, calls, taken) in [
+        (Entries::First(1), 1, [false, true, true]),
+        (Entries::Last(2), 1, [true, false, false]),
+        (Entries::First(usize::MAX), 2, [false, false, false]),
+        (Entries::First(1), 0, [true, true, true]),
+    ] {
+        events.refuse(entries, calls);
+        for _ in 0..calls {
+            let all = (0..3).map(|_| entry("booking.confirmed", "{}")).collect();
+            let answer = client(&events).put_events().set_entries(Some(all)).send().await.unwrap();
+            let found: Vec<_> = answer.entries().iter().map(|entry| entry.error_code().is_none()).collect();
+            assert_eq!(found, taken, "{entries:?}");
+            let failed = taken.iter().filter(|is_taken| !**is_taken).count();
+            assert_eq!(usize::try_from(answer.failed_entry_count).unwrap(), failed);
+        }
+        let answer = client(&events).put_events().entries(entry("other", "{}")).send().await.unwrap();
+        assert_eq!(answer.failed_entry_count, 0, "{entries:?} is over");
+    }
 }

@@ -1,6 +1,6 @@
 //! The door of Calendar v3: which method, with which parameters, under whose token and scopes.
 //!
-//! The scopes and parameters of each method are those of the discovery document.
+//! The scopes and parameters of each method are of the discovery document; what it has beyond them is refused.
 
 use axum::body::Body;
 use base64::Engine as _;
@@ -14,6 +14,8 @@ use super::errors::{
     Refusal, bad_credentials, bad_parameter, full_sync_required, insufficient_scope, no_writer, unknown,
 };
 use super::oauth::SCOPE_PREFIX;
+use super::observe::Whole;
+use super::partial::Mask;
 use super::web::{self, Ask, digest};
 use super::world::{Calendar, Listed, Role, World};
 use super::{Site, events, freebusy, listing};
@@ -42,7 +44,9 @@ const READ_SCOPES: [&str; 7] = [
     "calendar.events.owned.readonly",
     "calendar.events.freebusy",
 ];
-const WRITE_PARAMETERS: [&str; 6] = [
+const INSERT_PARAMETERS: [&str; 5] =
+    ["conferenceDataVersion", "maxAttendees", "sendNotifications", "sendUpdates", "supportsAttachments"];
+const CHANGE_PARAMETERS: [&str; 6] = [
     "alwaysIncludeEmail",
     "conferenceDataVersion",
     "maxAttendees",
@@ -51,7 +55,44 @@ const WRITE_PARAMETERS: [&str; 6] = [
     "supportsAttachments",
 ];
 
+/// A method that the fake serves, and what it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// As the journal calls it.
+    pub name: &'static str,
+    /// The scopes of which one is enough, without what they all begin with.
+    pub scopes: &'static [&'static str],
+    /// Its parameters in the query, without those that every method has.
+    pub parameters: &'static [&'static str],
+}
+
+impl Method {
+    /// Parameters that every method has.
+    pub const EVERYWHERE: &'static [&'static str] = &EVERYWHERE;
+
+    /// All that the fake serves.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Op::ALL.into_iter().map(|op| Self {
+            name: op.name(),
+            scopes: op.scopes(),
+            parameters: op.parameters(),
+        })
+    }
+}
+
 impl Op {
+    const ALL: [Self; 9] = [
+        Self::CalendarListList,
+        Self::CalendarListGet,
+        Self::FreeBusyQuery,
+        Self::EventsList,
+        Self::EventsInsert,
+        Self::EventsGet,
+        Self::EventsPatch,
+        Self::EventsUpdate,
+        Self::EventsDelete,
+    ];
+
     /// As the discovery document and the journal call it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -88,7 +129,8 @@ impl Op {
             Self::CalendarListGet | Self::FreeBusyQuery => &[],
             Self::EventsList => &listing::PARAMETERS,
             Self::EventsGet => &["alwaysIncludeEmail", "maxAttendees", "timeZone"],
-            Self::EventsInsert | Self::EventsPatch | Self::EventsUpdate => &WRITE_PARAMETERS,
+            Self::EventsInsert => &INSERT_PARAMETERS,
+            Self::EventsPatch | Self::EventsUpdate => &CHANGE_PARAMETERS,
             Self::EventsDelete => &["sendNotifications", "sendUpdates"],
         }
     }
@@ -149,21 +191,31 @@ pub(super) enum Reply {
 }
 
 pub(super) fn answer(site: &Site, ask: &Ask, call: &Call<'_>) -> Response<Body> {
-    let result = if call.op.writes() {
-        site.change(|world| respond(site, world, ask, call))
-    } else {
-        respond(site, &mut site.world(), ask, call)
+    let result = Mask::of(ask).and_then(|mask| {
+        let reply = if call.op.writes() {
+            site.change(|world| respond(site, world, ask, call))
+        } else {
+            respond(site, &mut site.world(), ask, call)
+        };
+        Ok((reply?, mask))
+    });
+    let (reply, mask) = match result {
+        Ok(done) => done,
+        Err(refusal) => return refusal.response(),
     };
-    match result {
-        Ok(Reply::Json(body)) => {
+    match reply {
+        Reply::Json(mut body) => {
+            let etag = body.get("etag").and_then(Value::as_str).and_then(|etag| etag.parse().ok());
+            let whole = Whole(body.to_string());
+            mask.apply(&mut body);
             let mut response = web::json(200, &body);
-            if let Some(etag) = body.get("etag").and_then(Value::as_str).and_then(|etag| etag.parse().ok()) {
+            response.extensions_mut().insert(whole);
+            if let Some(etag) = etag {
                 response.headers_mut().insert(header::ETAG, etag);
             }
             response
         }
-        Ok(Reply::NoContent) => web::raw(204, Vec::new(), String::new()),
-        Err(refusal) => refusal.response(),
+        Reply::NoContent => web::raw(204, Vec::new(), String::new()),
     }
 }
 

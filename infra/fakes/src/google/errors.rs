@@ -174,6 +174,26 @@ pub fn too_many_429(retry_after: Duration) -> Fault {
     Fault::Respond { status: refusal.status, headers, body: refusal.body().to_string() }
 }
 
+/// A 401: the access token is refused, whatever its date says.
+pub fn unauthorized() -> Fault {
+    bad_credentials().fault()
+}
+
+/// A 409 `duplicate`, as an insert with an id that was used before gives it.
+pub fn already_exists() -> Fault {
+    duplicate().fault()
+}
+
+/// A 412: the event is no longer as the caller had read it.
+pub fn precondition_failed() -> Fault {
+    changed_since().fault()
+}
+
+/// A 410 `deleted`: the event was there once.
+pub fn deleted() -> Fault {
+    is_deleted().fault()
+}
+
 /// A 403 that stays one.
 pub fn forbidden() -> Fault {
     no_access().fault()

@@ -206,7 +206,15 @@ pub(super) fn view<'a>(
         None => zone,
     };
     let times_only = caller.times_only() || listed.role == super::world::Role::FreeBusyReader;
-    Ok(View { base: site.base(), account: &caller.account, calendar: &listed.id, zone, times_only })
+    let most_attendees = match ask.query.get("maxAttendees") {
+        Some(text) => {
+            let number = text.parse().ok().filter(|&number: &usize| number > 0);
+            number.ok_or_else(|| bad_parameter("maxAttendees", "Invalid integer value"))?
+        }
+        None => usize::MAX,
+    };
+    let (base, account, calendar) = (site.base(), caller.account.as_str(), listed.id.as_str());
+    Ok(View { base, account, calendar, zone, times_only, most_attendees })
 }
 
 /// What every new event has, before its own fields.

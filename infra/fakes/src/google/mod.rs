@@ -2,23 +2,38 @@
 //!
 //! Shapes follow the discovery document of Calendar v3 and
 //! <https://developers.google.com/identity/protocols/oauth2/web-server>; what is not simulated is refused,
-//! never ignored. Every operation goes through [`Faults`] under its name in the discovery document
+//! not ignored, but for what the table names. The kit holds every exchange against that document
+//! ([`Google::observe`]). Every operation goes through [`Faults`] under its name in the discovery document
 //! (`events.insert`, `freeBusy.query`, `calendarList.list`, ...) or `authorize`, `token`, `revoke`.
+//!
+//! In what the fake is stricter or laxer than Google:
 //!
 //! | Where | Google | here |
 //! | --- | --- | --- |
 //! | unknown body fields, query parameters, scopes | mostly ignored | refused |
+//! | `oauth_token`, `eventLabelVersion`, `showOwnOrganizationOnly` | taken | 400 |
+//! | `alt`, `key`, `prettyPrint`, `quotaUser`, `userIp` | taken | ignored, whatever they say |
+//! | a name in `fields` that the answer never has | 400 | left out of the answer; the kit's contract refuses it |
+//! | `sendUpdates`, `sendNotifications`, `supportsAttachments`, `alwaysIncludeEmail`, `showHidden`, `showHiddenInvitations` | done | change nothing |
+//! | inside attachments, entry points and what only some event types have | checked | passed through; the kit's contract checks it |
+//! | lengths of texts, numbers of guests, reminders and extended properties | limited | any, up to 1 MB a request |
 //! | PKCE | optional, `plain` or `S256` | `S256` is required |
 //! | `prompt=none`, `openid` | silent sign-in, `id_token` | refused; granted, but there is no `id_token` |
+//! | redirect addresses | https, but for localhost | any that is in the options |
+//! | who may connect | test users, until the app is verified | every account that there is |
 //! | page token with other parameters than its first page | mostly accepted | 400 |
 //! | sync token with another `singleEvents`, `eventTypes`, .. | undefined | 400 |
 //! | sync after a windowed list | undocumented | changes of the whole calendar, also outside the window |
+//! | `syncToken` on `calendarList.list` | changes, or 410 | always 410 |
+//! | `freeBusy` over more than three months | 400, somewhere there (seen, undocumented) | 400 past 90 days |
 //! | `id` together with `iCalUID` on insert | warned against | 400 |
 //! | patch or update of a deleted event | 403, at times restored | 403 |
 //! | quotas, publishing status, idle tokens | limits | none, but the 101st live refresh token kills the oldest |
 //! | revoking one token | all of the account's tokens for this client | the same: also those of a second connection |
 //! | Meet | a conference some time later | `pending` in the write's answer, `success` in any read |
-//! | recurring events | expanded | a `recurrence` in a request is 400; instances can be seeded by hand |
+//! | recurring events | expanded | a `recurrence` in a request is 400; [`Google::import`] expands a file's, else instances are seeded by hand |
+//! | an imported file | its series and their exceptions | its occurrences in a window, each an event of its own |
+//! | `RANGE=THISANDFUTURE`, `EXRULE`, zones known only by their `VTIMEZONE` in a file | read | refused by name |
 //! | busy intervals | clipped to the window, touching ones merged (as observed, undocumented) | the same |
 //! | mail to attendees, watch channels, batch, `q`, `updatedMin`, `If-None-Match` | yes | no |
 //! | `calendar.app.created`, `calendar.events.public.readonly` | some calendars | no calendar |
@@ -28,9 +43,13 @@ mod body;
 pub mod errors;
 mod events;
 mod freebusy;
+mod ics;
+mod import;
 mod listing;
 mod oauth;
+mod observe;
 mod pages;
+mod partial;
 mod render;
 mod seed;
 #[cfg(test)]
@@ -50,7 +69,12 @@ use hyper::body::Incoming;
 use crate::faults::{Cut, Faults};
 use crate::serve::{Server, serve};
 
+pub use api::Method;
+pub use ics::{NotACalendar, Refused};
+pub use import::{Import, Imported};
 pub use oauth::ConsentRefused;
+pub use observe::{Answered, Exchange};
+use observe::{Listeners, observed, unserved};
 pub use seed::EventSpec;
 use web::Ask;
 use world::World;
@@ -137,7 +161,12 @@ impl Google {
         };
         let faults = Faults::default();
         let port = options.port;
-        let site = Arc::new(Site { options, base: OnceLock::new(), world: Mutex::new(world) });
+        let site = Arc::new(Site {
+            options,
+            base: OnceLock::new(),
+            world: Mutex::new(world),
+            listeners: Listeners::default(),
+        });
         let server = serve(port, {
             let (site, faults) = (Arc::clone(&site), faults.clone());
             move |request| answer(Arc::clone(&site), faults.clone(), request)
@@ -160,6 +189,7 @@ struct Site {
     options: Options,
     base: OnceLock<String>,
     world: Mutex<World>,
+    listeners: Listeners,
 }
 
 impl Site {
@@ -205,11 +235,14 @@ async fn answer(site: Arc<Site>, faults: Faults, request: Request<Incoming>) -> 
         ("POST", ["token"]) => ("token", tokens::token),
         ("POST", ["revoke"]) => ("revoke", tokens::revoke),
         (_, ["calendar", "v3", rest @ ..]) => {
-            let Some(call) = api::Call::of(name, rest) else { return Ok(errors::unknown_url().response()) };
-            let work = async { api::answer(site, ask, &call) };
-            return faults.around(call.op.name(), ask.detail(), work, web::raw).await;
+            let Some(call) = api::Call::of(name, rest) else {
+                return Ok(unserved(site, ask, errors::unknown_url().response()).await);
+            };
+            let work = || api::answer(site, ask, &call);
+            return observed(site, &faults, call.op.name(), ask, work).await;
         }
+        // Nothing of Google's: whoever came here did not mean it.
         _ => return Ok(errors::unknown_url().response()),
     };
-    faults.around(op, ask.detail(), async { work(site, ask) }, web::raw).await
+    observed(site, &faults, op, ask, || work(site, ask)).await
 }

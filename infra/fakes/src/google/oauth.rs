@@ -7,6 +7,7 @@ use axum::body::Body;
 use http::Response;
 use url::Url;
 
+use super::observe::Exchange;
 use super::web::{self, Ask, Params, mint};
 use super::world::Code;
 use super::{Google, Site, pages};
@@ -260,7 +261,17 @@ impl Google {
         if url.path() != "/o/oauth2/v2/auth" {
             return Err(refused("invalid_request", format!("{authorization_url} is not the consent page")));
         }
-        Consent::of(&self.site, &Params::parse(url.query().unwrap_or_default().as_bytes()))
+        let asked = Params::parse(url.query().unwrap_or_default().as_bytes());
+        self.site.listeners.tell(&Exchange {
+            op: "authorize".to_owned(),
+            method: "GET".to_owned(),
+            path: url.path().to_owned(),
+            query: asked.0.clone(),
+            content_type: None,
+            body: String::new(),
+            answer: None,
+        });
+        Consent::of(&self.site, &asked)
     }
 
     /// Where `account` is sent on allowing all scopes but those in `untick` (full, or what stands after

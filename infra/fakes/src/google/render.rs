@@ -31,6 +31,8 @@ pub(super) struct View<'a> {
     /// The zone in which `dateTime`s are written.
     pub(super) zone: Tz,
     pub(super) times_only: bool,
+    /// More attendees than these are left out, but for the one who looks.
+    pub(super) most_attendees: usize,
 }
 
 impl View<'_> {
@@ -55,6 +57,12 @@ impl View<'_> {
                 set(attendee, "organizer", json!(true));
             }
             self.mark_self(Some(attendee));
+        }
+        if let Some(attendees) = fields.get_mut("attendees").and_then(Value::as_array_mut)
+            && attendees.len() > self.most_attendees
+        {
+            attendees.retain(|attendee| attendee.get("self") == Some(&json!(true)));
+            fields.insert("attendeesOmitted".to_owned(), json!(true));
         }
         fields.insert("htmlLink".to_owned(), json!(self.link(event)));
         Value::Object(fields)

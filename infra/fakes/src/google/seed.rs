@@ -72,7 +72,7 @@ impl EventSpec {
         }
     }
 
-    fn fields(self, calendar: &str) -> Fields {
+    pub(super) fn fields(self, calendar: &str) -> Fields {
         let transparency = if self.transparent { "transparent" } else { "opaque" };
         let mut fields = Fields::from_iter([
             ("summary".to_owned(), json!(self.summary)),
@@ -259,7 +259,7 @@ fn list(world: &mut World, email: &str, id: &str, summary: &str, role: Role) {
 }
 
 #[track_caller]
-fn find<'w>(world: &'w World, email: &str, calendar: &str) -> (Listed, &'w Calendar) {
+pub(super) fn find<'w>(world: &'w World, email: &str, calendar: &str) -> (Listed, &'w Calendar) {
     let found = world.listed(email, calendar).and_then(|listed| {
         let calendar = world.calendars.get(&listed.id)?;
         Some((listed, calendar))
@@ -278,5 +278,5 @@ fn settled(fields: &mut Fields, zone: Tz) {
 }
 
 fn owner_view<'a>(site: &'a Site, account: &'a str, calendar: &'a str, zone: Tz) -> View<'a> {
-    View { base: site.base(), account, calendar, zone, times_only: false }
+    View { base: site.base(), account, calendar, zone, times_only: false, most_attendees: usize::MAX }
 }

@@ -333,7 +333,7 @@ async fn an_event_id_is_used_once_for_ever() {
         "summary": "Call",
         "start": { "dateTime": "2026-11-20T09:00:00Z" },
         "end": { "dateTime": "2026-11-20T09:30:00Z" },
-        "attendees": [{ "email": "guest@example.com" }],
+        "attendees": [{ "email": "guest@example.com" }, { "email": ADA }],
         "extendedProperties": { "private": { "holdfast": "bkg_1" } },
         "conferenceData": { "createRequest": {
             "requestId": "r1", "conferenceSolutionKey": { "type": "hangoutsMeet" } } },
@@ -352,6 +352,9 @@ async fn an_event_id_is_used_once_for_ever() {
     let path = "calendars/primary/events/booking0001";
     let (_, read) = answer(world.call(&tokens, "GET", path)).await;
     assert!(read["hangoutLink"].as_str().unwrap().starts_with("https://meet.google.com/"));
+    let few = format!("{path}?maxAttendees=1&fields=attendees/email,attendeesOmitted");
+    let (_, few) = answer(world.call(&tokens, "GET", &few)).await;
+    assert_eq!(few, json!({ "attendees": [{ "email": ADA }], "attendeesOmitted": true }));
     let (status, refusal) = answer(insert(0)).await;
     assert_eq!((status, reason(&refusal)), (409, "duplicate"));
 
@@ -500,4 +503,55 @@ async fn a_state_file_keeps_accounts_tokens_and_events_between_runs() {
     assert_eq!(status, 200);
     assert!(page.as_str().unwrap().contains("&lt;b&gt;Tea&lt;/b&gt;"));
     assert!(answer(world.http.get(world.google.url())).await.1.as_str().unwrap().contains("Ada Lovelace"));
+}
+
+#[tokio::test]
+async fn a_file_imported_again_changes_nothing_and_another_takes_its_place() {
+    let world = World::new().await;
+    let google = &world.google;
+    google.add_event(ADA, ADA, EventSpec::new("By hand", at(9, 0), at(10, 0)));
+    let file = |events: &[&str]| {
+        let events: Vec<_> = events.iter().map(|one| format!("BEGIN:VEVENT\n{one}\nEND:VEVENT\n")).collect();
+        format!("BEGIN:VCALENDAR\nX-WR-TIMEZONE:Europe/Paris\n{}END:VCALENDAR\n", events.concat())
+    };
+    let import = |text: &str, shift: bool| {
+        let (from, to) = (at(0, 0), at(0, 0) + TimeDelta::days(30));
+        google.import(ADA, ADA, super::Import { text, from, to, shift }).unwrap()
+    };
+    let shown = || -> Vec<String> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let events = google.events(ADA, ADA);
+        let line =
+            |event: &Value| format!("{} {}", text(&event["summary"]), text(&event["start"]["dateTime"]));
+        let mut lines: Vec<String> = events.iter().map(line).collect();
+        lines.sort();
+        lines
+    };
+    // The clock stands at Friday 2026-11-20.
+    let weekly = "UID:one@example.com\nSUMMARY:Weekly\nDTSTART:20261116T080000Z\nRRULE:FREQ=WEEKLY;COUNT=3";
+    let off = "SUMMARY:Off\nDTSTART:20261124T080000Z\nSTATUS:CANCELLED";
+    let text = file(&[weekly, off]);
+    assert_eq!(import(&text, false).events, 3);
+    let first = google.events(ADA, ADA);
+    assert_eq!(
+        shown(),
+        [
+            "By hand 2026-11-20T10:00:00+01:00",
+            "Weekly 2026-11-23T09:00:00+01:00",
+            "Weekly 2026-11-30T09:00:00+01:00"
+        ]
+        .map(str::to_owned)
+    );
+    world.pass(TimeDelta::hours(1));
+    assert_eq!(import(&text, false).events, 3);
+    assert_eq!(google.events(ADA, ADA), first);
+
+    // A week later the same file, moved to that week, is still the same events.
+    world.pass(TimeDelta::days(7));
+    assert_eq!(import(&text, true).events, 4);
+    assert_eq!(shown().iter().filter(|event| event.starts_with("Weekly")).count(), 3);
+
+    let other = import(&file(&["SUMMARY:Other\nDTSTART:20261201T080000Z", "SUMMARY:When?"]), false);
+    assert_eq!(other.to_string(), "1 events; refused: VEVENT 2 \"When?\": it has no DTSTART");
+    assert_eq!(shown().len(), 2);
 }

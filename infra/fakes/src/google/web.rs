@@ -10,6 +10,7 @@ use ring::rand::SecureRandom as _;
 use serde_json::{Map, Value};
 
 use super::errors::{Refusal, bad_request};
+use super::observe::{Answered, Exchange};
 
 const LARGEST_BODY: usize = 1 << 20;
 
@@ -57,6 +58,19 @@ impl Ask {
     /// For the journal: never the query, which may hold a token.
     pub(super) fn detail(&self) -> String {
         format!("{} {}", self.method, self.path)
+    }
+
+    /// For those who look on.
+    pub(super) fn exchange(&self, op: &str, answer: Option<Answered>) -> Exchange {
+        Exchange {
+            op: op.to_owned(),
+            method: self.method.to_string(),
+            path: self.path.clone(),
+            query: self.query.0.clone(),
+            content_type: self.header(header::CONTENT_TYPE).map(str::to_owned),
+            body: String::from_utf8_lossy(&self.body).into_owned(),
+            answer,
+        }
     }
 
     pub(super) fn header(&self, name: header::HeaderName) -> Option<&str> {

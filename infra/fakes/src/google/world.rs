@@ -220,12 +220,12 @@ pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
 }
 
-/// Where a local time lies in `zone`: the first time of two, and the same hour later if it is in a gap.
+/// Where a local time lies in `zone`: the first time of two, and in a gap by the offset before it (RFC 5545,
+/// 3.3.5), which is as long after the gap's start.
 pub(super) fn local_instant(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
-    // Gaps are an hour or less, but for the day that Samoa left out.
-    (0..=24)
-        .find_map(|hours| zone.from_local_datetime(&(local + TimeDelta::hours(hours))).earliest())
-        .map_or_else(|| local.and_utc(), |time| time.to_utc())
+    let day = TimeDelta::days(1);
+    let found = |local: NaiveDateTime| zone.from_local_datetime(&local).earliest().map(|time| time.to_utc());
+    found(local).or_else(|| found(local - day).map(|before| before + day)).unwrap_or_else(|| local.and_utc())
 }
 
 /// The start of a day in `zone`.
