@@ -10,24 +10,27 @@ use std::time::Duration;
 
 use chrono::SecondsFormat;
 use fakes::{ACCOUNT, DynamoDb, EventBridge, REGION};
-use holdfast::App;
-use holdfast::lambda::Error;
+use holdfast::clock::Clock;
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
-use crate::functions::{Entry, Function};
-use crate::template::{Queue, Stream, Template};
+use crate::functions::Function;
+use crate::lambdas::Lambdas;
+use crate::template::{Every, Queue, Stream, Template};
 
 /// After so many rounds something must be causing itself.
 const ROUNDS: usize = 1000;
 const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
 /// A burst of writes is delivered together.
 const DEBOUNCE: Duration = Duration::from_millis(30);
 
 /// Moves events from where they arise to the functions that wait for them.
 #[derive(Debug)]
 pub(crate) struct Deliveries {
-    app: App,
+    lambdas: Arc<Lambdas>,
+    clock: Clock,
+    table: String,
     template: &'static Template,
     dynamodb: Arc<DynamoDb>,
     events: Arc<EventBridge>,
@@ -47,30 +50,32 @@ struct Message {
 
 impl Deliveries {
     pub(crate) fn new(
-        app: App,
+        lambdas: Arc<Lambdas>,
+        clock: Clock,
+        table: String,
         template: &'static Template,
         dynamodb: Arc<DynamoDb>,
         events: Arc<EventBridge>,
     ) -> Self {
         let (again, dead, turn) = (Mutex::default(), Mutex::default(), tokio::sync::Mutex::default());
-        Self { app, template, dynamodb, events, again, dead, turn }
+        Self { lambdas, clock, table, template, dynamodb, events, again, dead, turn }
     }
 
-    /// One minute of the schedule, and everything that it causes.
-    pub(crate) async fn tick(&self) {
-        for function in &self.template.scheduled {
+    /// One turn of a schedule, and everything that it causes.
+    pub(crate) async fn tick(&self, every: Every) {
+        for (_, function) in self.template.scheduled.iter().filter(|(schedule, _)| *schedule == every) {
             let event = json!({
                 "version": "0",
                 "id": "00000000-0000-0000-0000-000000000000",
                 "detail-type": "Scheduled Event",
                 "source": "aws.events",
                 "account": ACCOUNT,
-                "time": self.app.clock.now().to_rfc3339_opts(SecondsFormat::Secs, true),
+                "time": self.clock.now().to_rfc3339_opts(SecondsFormat::Secs, true),
                 "region": REGION,
                 "resources": [format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{}", function.name)],
                 "detail": {},
             });
-            if let Err(error) = self.invoke(function, event).await {
+            if let Err(error) = self.lambdas.event(function, event).await {
                 tracing::warn!(function = function.name, %error, "a scheduled run failed; the next may do better");
             }
         }
@@ -107,13 +112,18 @@ impl Deliveries {
         let (mut writes, mut events) = (self.dynamodb.changes(), self.events.changes());
         let mut minute = tokio::time::interval(MINUTE);
         minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut day = tokio::time::interval(DAY);
         loop {
             tokio::select! {
                 _ = minute.tick() => {
                     if let Err(error) = self.dynamodb.sweep_ttl().await {
                         tracing::warn!(%error, "nothing expired");
                     }
-                    self.tick().await;
+                    self.tick(Every::Minute).await;
+                    continue;
+                }
+                _ = day.tick() => {
+                    self.tick(Every::Day).await;
                     continue;
                 }
                 changed = writes.changed() => changed.ok(),
@@ -128,7 +138,7 @@ impl Deliveries {
 
     /// Whether there were records.
     async fn read_stream(&self, stream: &Stream) -> bool {
-        let records = match self.dynamodb.stream_records(&self.app.config.table).await {
+        let records = match self.dynamodb.stream_records(&self.table).await {
             Ok(records) => records,
             Err(error) => {
                 tracing::error!(%error, "the stream cannot be read");
@@ -141,7 +151,7 @@ impl Deliveries {
         let mut retries = 0;
         while !records.is_empty() {
             let batch: Vec<_> = records.iter().take(stream.batch).cloned().collect();
-            let answer = self.invoke(stream.function, json!({ "Records": batch })).await;
+            let answer = self.lambdas.event(stream.function, json!({ "Records": batch })).await;
             let done = match &answer {
                 Ok(answer) => match failed(answer).next() {
                     // Everything from the first that failed on is delivered again.
@@ -179,7 +189,7 @@ impl Deliveries {
                 message.deliveries += 1;
             }
             let records: Vec<_> = batch.iter().map(|message| message.record(queue)).collect();
-            let answer = self.invoke(queue.function, json!({ "Records": records })).await;
+            let answer = self.lambdas.event(queue.function, json!({ "Records": records })).await;
             if let Err(error) = &answer {
                 tracing::warn!(function = queue.function.name, %error, "failed");
             }
@@ -196,13 +206,6 @@ impl Deliveries {
             }
         }
         moved
-    }
-
-    async fn invoke(&self, function: &Function, event: Value) -> Result<Value, Error> {
-        match function.entry {
-            Entry::Events(run) => run(self.app.clone(), event).await,
-            Entry::Http { .. } => Err(format!("{} takes requests, not events", function.name).into()),
-        }
     }
 
     fn bury(&self, function: &Function, event: Value) {

@@ -36,9 +36,10 @@ pub(crate) enum Entry {
 }
 
 /// Every function crate of the workspace.
-pub(crate) const FUNCTIONS: [Function; 8] = [
+pub(crate) const FUNCTIONS: [Function; 9] = [
     http("bookings", bookings::router, bookings::Doc::openapi),
     http("integrations", integrations::router, integrations::Doc::openapi),
+    events("maintenance", |app, event| invoke(maintenance::run, app, event)),
     http("oauth-callback", oauth_callback::router, oauth_callback::Doc::openapi),
     http("oauth-start", oauth_start::router, oauth_start::Doc::openapi),
     events("relay", |app, event| invoke(relay::run, app, event)),

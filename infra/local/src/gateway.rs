@@ -1,4 +1,4 @@
-//! API Gateway on loopback: the template's routes, the authorizer, and each function's own router behind them.
+//! API Gateway on loopback: the template's routes, its CORS, the authorizer, and the functions behind them.
 //!
 //! The one rule: a function gets what the event's JSON carries and nothing else. The claims are put into that
 //! event here, after the token was checked, so no header of a caller's can bring any.
@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -15,14 +15,11 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use holdfast::App;
-use holdfast::http::finish;
 use serde_json::{Map, Value, json};
-use tower::ServiceExt;
 
-use crate::functions::{Entry, FUNCTIONS};
 use crate::issuer::Issuer;
-use crate::template::Template;
+use crate::lambdas::Lambdas;
+use crate::template::{Cors, Template};
 
 /// The largest body that API Gateway takes.
 const MAX_BYTES: usize = 10 * 1024 * 1024;
@@ -41,37 +38,52 @@ pub struct RouteError {
 struct Gateway {
     paths: matchit::Router<HashMap<Method, Target>>,
     issuer: Issuer,
+    lambdas: Arc<Lambdas>,
+    cors: Cors,
 }
 
 struct Target {
-    function: Router,
+    function: &'static str,
     key: String,
     authorized: bool,
 }
 
 /// The API, as a router that answers everything by itself.
-pub(crate) fn router(template: &Template, issuer: Issuer, app: &App) -> Result<Router, RouteError> {
-    let mut functions = HashMap::new();
-    for function in &FUNCTIONS {
-        if let Entry::Http { router, .. } = function.entry {
-            functions.insert(function.name, finish(router(), app.clone()));
-        }
-    }
+pub(crate) fn router(
+    template: &Template,
+    issuer: Issuer,
+    lambdas: Arc<Lambdas>,
+) -> Result<Router, RouteError> {
     let mut targets: HashMap<&str, HashMap<Method, Target>> = HashMap::new();
     for route in &template.routes {
-        // The template was compared with the functions when it was read.
-        let Some(function) = functions.get(route.function) else { continue };
-        let target = Target { function: function.clone(), key: route.key(), authorized: route.authorized };
+        let target = Target { function: route.function, key: route.key(), authorized: route.authorized };
         targets.entry(&route.path).or_default().insert(route.method.clone(), target);
     }
     let mut paths = matchit::Router::new();
     for (path, methods) in targets {
         paths.insert(path, methods).map_err(|source| RouteError { path: path.to_owned(), source })?;
     }
-    Ok(Router::new().fallback(answer).with_state(Arc::new(Gateway { paths, issuer })))
+    let gateway = Gateway { paths, issuer, lambdas, cors: template.cors.clone() };
+    Ok(Router::new().fallback(share).with_state(Arc::new(gateway)))
 }
 
-async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+/// Cross-origin requests, as the API's `CorsConfiguration` has it: a preflight never reaches a function, and what
+/// a function says of CORS is not heard.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>
+async fn share(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let is_preflight = origin.is_some()
+        && request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response =
+        if is_preflight { StatusCode::NO_CONTENT.into_response() } else { answer(&gateway, request).await };
+    if let Some(origin) = origin {
+        gateway.cors.mark(&origin, is_preflight, response.headers_mut());
+    }
+    response
+}
+
+async fn answer(gateway: &Gateway, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     match (&parts.method, path) {
@@ -95,13 +107,10 @@ async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     };
     let event = event(&parts, &target.key, &parameters, claims.as_ref(), &body);
-    match lambda_http::request::from_str(&event.to_string()) {
-        Ok(request) => match target.function.clone().oneshot(request).await {
-            Ok(response) => response.map(Body::new),
-            Err(never) => match never {},
-        },
+    match gateway.lambdas.request(target.function, event).await {
+        Ok(response) => response,
         Err(error) => {
-            tracing::error!(route = target.key, %error, "an event that the runtime cannot read");
+            tracing::error!(route = target.key, %error, "the function gave no answer");
             refusal(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
         }
     }

@@ -19,10 +19,12 @@
 //! Each is written so that a process killed at any moment leaves the old or the new one. Messages between the
 //! bus and `sync` are in memory only: what was under way comes due again by itself, as after a lost message.
 
+mod calendar;
 mod deliveries;
 mod functions;
 mod gateway;
 mod issuer;
+mod lambdas;
 mod seed;
 mod settings;
 mod template;
@@ -31,20 +33,23 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fakes::google::Google;
-use fakes::{DynamoDb, EventBridge, Kms, Server};
+use fakes::google::{Google, Imported};
+use fakes::{DynamoDb, EventBridge, Iam, Kms, Server};
 use holdfast::App;
 use holdfast::clock::Clock;
 use holdfast::config::{Config, ConfigError};
 use holdfast::domain::Provider;
+use holdfast::vault::SETTING_CONTEXT;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::deliveries::Deliveries;
 use crate::issuer::Issuer;
-use crate::settings::{Places, Settings};
-use crate::template::Template;
+use crate::lambdas::Lambdas;
+use crate::settings::{Places, Seal, Settings};
+use crate::template::{Every, Names, Template};
 
+pub use crate::calendar::{CalendarError, CalendarFile};
 pub use crate::gateway::RouteError;
 pub use crate::issuer::{AUDIENCE, IssuerError};
 pub use crate::seed::SeedError;
@@ -69,6 +74,11 @@ pub struct Options {
     pub schedules: bool,
     /// Whether to put the demo data into an empty place.
     pub seed: bool,
+    /// An `Invoke` API to hand every event to, e.g. that of `cargo lambda watch`. Without it the functions run in
+    /// this process.
+    pub invoke: Option<String>,
+    /// A person's exported calendar, for the simulated account of Ada.
+    pub calendar: Option<CalendarFile>,
     /// Variables of [`holdfast::config::CHOSEN`], over the defaults; of two with one name the later wins. With a
     /// Google client id the simulated Google is not started.
     pub settings: Vec<(String, String)>,
@@ -84,6 +94,8 @@ impl Default for Options {
             stream: true,
             schedules: true,
             seed: true,
+            invoke: None,
+            calendar: None,
             settings: Vec::new(),
         }
     }
@@ -130,12 +142,15 @@ pub enum StartError {
     /// The demo data could not be stored.
     #[error(transparent)]
     Seed(#[from] SeedError),
+    /// A calendar could not be loaded.
+    #[error(transparent)]
+    Calendar(#[from] CalendarError),
 }
 
 /// Everything, running, for as long as this value lives.
 #[derive(Debug)]
 pub struct Local {
-    /// The state that every function was given.
+    /// The product's state as its owner has it: like every function's, and with leave to do anything.
     pub app: App,
     /// The simulated Google, unless a real one is used.
     pub google: Option<Google>,
@@ -145,11 +160,15 @@ pub struct Local {
     pub kms: Kms,
     /// The bus's server.
     pub events: Arc<EventBridge>,
+    /// What was loaded from [`Options::calendar`].
+    pub imported: Option<Imported>,
     gateway: Server,
     issuer: Issuer,
     deliveries: Arc<Deliveries>,
     schedule: Option<tokio::task::JoinHandle<()>>,
     seeded: bool,
+    iam: Arc<Iam>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Local {
@@ -172,7 +191,8 @@ impl Local {
 
         let settings = Settings::new(
             options.settings,
-            &Places {
+            Places {
+                seal: sealing(&kms),
                 api: url.clone(),
                 dynamodb: dynamodb.url(),
                 kms: kms.url(),
@@ -183,7 +203,7 @@ impl Local {
         let mut config = Config::from_lookup(|name| settings.get(name, None))?;
         let google_file = file("google.json");
         let google_is_new = !google_file.as_deref().is_some_and(Path::exists);
-        let mut google = None;
+        let mut google: Option<Google> = None;
         if !settings.has_google() {
             let redirect = config.redirect_uri(Provider::Google);
             let fake = simulate_google(&redirect, port, google_file, &options.clock).await?;
@@ -198,6 +218,13 @@ impl Local {
             dynamodb.set_up("CreateTable", template.table.create(&table, options.stream)).await?;
             dynamodb.set_up("UpdateTimeToLive", template.table.expire(&table)).await?;
         }
+        let names = Names { table: &config.table, bus: &config.bus, key: kms.key_arn() };
+        let iam = Arc::new(Iam::new(template.grants.iter().map(|written| names.resolve(written))));
+        dynamodb.enforce(Arc::clone(&iam));
+        kms.enforce(Arc::clone(&iam));
+        events.enforce(Arc::clone(&iam));
+        let variables = settings.all(google.as_ref().map(Google::url).as_deref());
+        drop(settings);
         let app = App::new(config, options.clock);
         if options.seed {
             seed::catalog(&app).await?;
@@ -205,14 +232,37 @@ impl Local {
                 seed::calendars(google, app.clock.now());
             }
         }
-        let router = gateway::router(template, issuer.clone(), &app)?;
+        let lambdas = Arc::new(match &options.invoke {
+            Some(url) => Lambdas::invoked(url),
+            None => Lambdas::here(|name| as_function(&app, name)),
+        });
+        let router = gateway::router(template, issuer.clone(), Arc::clone(&lambdas))?;
+        let imported = match &options.calendar {
+            Some(file) => Some(calendar::load(google.as_ref(), file, app.clock.now())?),
+            None => None,
+        };
         let gateway =
             fakes::serve_router(listener, router).map_err(|source| StartError::Listen { port, source })?;
         let (source, bus) = (Arc::clone(&dynamodb), Arc::clone(&events));
-        let deliveries = Arc::new(Deliveries::new(app.clone(), template, source, bus));
+        let deliveries = Deliveries::new(lambdas, app.clock.clone(), table, template, source, bus);
+        let deliveries = Arc::new(deliveries);
         let schedule = options.schedules.then(|| run(Arc::clone(&deliveries)));
         let seeded = options.seed;
-        Ok(Self { app, google, dynamodb, kms, events, gateway, issuer, deliveries, schedule, seeded })
+        Ok(Self {
+            app,
+            google,
+            dynamodb,
+            kms,
+            events,
+            imported,
+            gateway,
+            issuer,
+            deliveries,
+            schedule,
+            seeded,
+            iam,
+            variables,
+        })
     }
 
     /// Where the API is, without a trailing slash. Also the issuer of admins' tokens.
@@ -222,9 +272,8 @@ impl Local {
 
     /// A token of an admin of this tenant, good for twelve hours.
     pub fn admin_token(&self, tenant: &str) -> String {
-        self.token(
-            json!({ "sub": "admin", self.app.config.tenant_claim.as_str(): tenant, "roles": ["admin"] }),
-        )
+        let (tenant_claim, roles) = (&self.app.config.tenant_claim, &self.app.config.roles_claim);
+        self.token(json!({ "sub": "admin", tenant_claim.as_str(): tenant, roles.as_str(): ["admin"] }))
     }
 
     /// A token with these claims over the usual `iss`, `aud`, `iat` and `exp`; a claim that is `null` is left
@@ -242,7 +291,22 @@ impl Local {
 
     /// One minute of the schedule: `sync-dispatch` runs, then everything is delivered that it caused.
     pub async fn tick(&self) {
-        self.deliveries.tick().await;
+        self.deliveries.tick(Every::Minute).await;
+    }
+
+    /// One day of the schedule, likewise.
+    pub async fn daily(&self) {
+        self.deliveries.tick(Every::Day).await;
+    }
+
+    /// The roles of the template, as far as they grant calls of the SDK, and what the functions have called.
+    pub fn iam(&self) -> &Iam {
+        &self.iam
+    }
+
+    /// The environment of a function that runs elsewhere on this machine: names and values, secrets sealed.
+    pub fn variables(&self) -> &[(&'static str, String)] {
+        &self.variables
     }
 
     /// Delivers what waits on the table's stream and behind the bus, and what that causes, until nothing moves.
@@ -277,6 +341,17 @@ impl Drop for Local {
             schedule.abort();
         }
     }
+}
+
+fn sealing(kms: &Kms) -> Box<Seal<'_>> {
+    Box::new(|setting, secret| kms.encrypt(secret, &[(SETTING_CONTEXT, setting)]))
+}
+
+/// The state of one function: by its name AWS, and whoever stands in for it, knows its calls from others'.
+fn as_function(app: &App, name: &'static str) -> App {
+    let mut config = app.config.as_ref().clone();
+    config.aws.function = Some(name.to_owned());
+    App::new(config, app.clock.clone())
 }
 
 async fn listen(port: u16) -> Result<TcpListener, StartError> {

@@ -1,13 +1,13 @@
 //! `cargo run`: Holdfast on this machine. The last line on standard output is `ready` and JSON; logs go to
 //! standard error.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use holdfast::config;
 use holdfast::telemetry::{self, Lines};
-use local::{Local, Options, StartError};
+use local::{CalendarFile, Local, Options};
 
 /// Holdfast with everything around it, on this machine: no account, no Docker, no network.
 #[derive(Debug, Parser)]
@@ -26,6 +26,19 @@ struct Args {
     /// Keep nothing, whatever --data says
     #[arg(long)]
     memory: bool,
+    /// Hand every event to the functions behind this Invoke API, e.g. `http://127.0.0.1:9000` for `cargo lambda
+    /// watch`, instead of running them here. What they need in their environment goes to --env-file
+    #[arg(long, value_name = "URL")]
+    invoke: Option<String>,
+    /// Where the environment of functions that run elsewhere is written, with --invoke
+    #[arg(long, value_name = "FILE", default_value = ".holdfast/lambda.env", requires = "invoke")]
+    env_file: PathBuf,
+    /// Loads an exported calendar into the simulated account of Ada, in place of the demo's events
+    #[arg(long, value_name = "FILE.ics")]
+    calendar: Option<PathBuf>,
+    /// Moves that calendar by whole weeks, so that its first event lies in this week
+    #[arg(long, requires = "calendar")]
+    shift: bool,
 }
 
 #[tokio::main]
@@ -42,21 +55,45 @@ async fn main() -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "this is what it prints")]
-async fn run(args: Args) -> Result<(), StartError> {
+async fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
     let data = (!args.memory).then_some(args.data);
     let kept = data.as_ref().map_or("in memory only".to_owned(), |data| format!("in {}", data.display()));
-    let local =
-        Local::start(Options { port: args.port, data, settings: config::chosen(), ..Options::default() });
-    let local = local.await?;
+    let calendar = args.calendar.map(|path| CalendarFile { path, shift: args.shift });
+    let (invoke, settings) = (args.invoke.clone(), config::chosen());
+    let options = Options { port: args.port, data, calendar, invoke, settings, ..Options::default() };
+    let local = Local::start(options).await?;
     println!("API          {}/v1/health  (document: /v1/openapi.json)", local.url());
     match &local.google {
         Some(google) => println!("Google       {}  (simulated: accounts and calendars)", google.url()),
         None => println!("Google       the real one"),
     }
+    if let Some(imported) = &local.imported {
+        println!("calendar     {imported}");
+    }
     println!("kept         {kept}");
+    if let Some(url) = &args.invoke {
+        let env_file = args.env_file.display();
+        write_environment(&local, &args.env_file)?;
+        println!("functions    at {url}, with {env_file} as their environment:");
+        println!("             cargo lambda watch --env-file {env_file}");
+    }
     println!("ready {}", local.ready());
     stopped().await;
     Ok(())
+}
+
+/// One `NAME="value"` a line. A value of more than one line cannot stand there.
+fn write_environment(local: &Local, path: &Path) -> std::io::Result<()> {
+    let (single, several): (Vec<_>, Vec<_>) =
+        local.variables().iter().partition(|(_, value)| !value.contains(['\n', '"']));
+    if let Some((name, _)) = several.first() {
+        return Err(std::io::Error::other(format!("{name} cannot stand in {}", path.display())));
+    }
+    let lines = single.iter().map(|(name, value)| format!("{name}=\"{value}\"\n"));
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, lines.collect::<String>())
 }
 
 /// Ctrl-C, or `SIGTERM` where there is one. If neither can be listened for, only a kill ends it.

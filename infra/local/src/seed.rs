@@ -15,6 +15,12 @@ use serde_json::{Value, json};
 pub(crate) const TENANT: &str = "demo";
 /// The hosts' ids.
 pub(crate) const HOSTS: [&str; 2] = ["hst_ada1", "hst_grace1"];
+/// Ada's account, whose main calendar goes by the same name.
+pub(crate) const ADA_ACCOUNT: &str = "ada@example.com";
+/// Where she lives.
+pub(crate) const ADA_ZONE: Tz = Tz::Europe__London;
+/// What the ids of the demo's events begin with.
+pub(crate) const DEMO_EVENT: &str = "demo";
 /// The event types' slugs.
 pub(crate) const EVENT_TYPES: [&str; 3] = ["intro", "deep-dive", "office-hours"];
 
@@ -97,7 +103,7 @@ fn event_types() -> [Value; 3] {
 /// Fills the accounts' calendars for the three weeks from `now` on. Ids are fixed, so a second filling at the
 /// same date changes nothing.
 pub(crate) fn calendars(google: &Google, now: DateTime<Utc>) {
-    let ada = Person::new(google, "ada@example.com", "Ada Lovelace", chrono_tz::Europe::London, now);
+    let ada = Person::new(google, ADA_ACCOUNT, "Ada Lovelace", ADA_ZONE, now);
     let family = ada.second_calendar("family.ada@group.calendar.google.com", "Family");
     ada.every(&WORKDAYS, "Stand-up", "09:30", 15);
     ada.every(&[Weekday::Mon], "Planning", "15:00", 60);
@@ -200,5 +206,5 @@ impl<'a> Person<'a> {
 fn id(calendar: &str, title: &str, start: DateTime<Utc>) -> String {
     let letters = format!("{calendar}{title}").to_lowercase();
     let letters = letters.chars().filter(|letter| matches!(letter, '0'..='9' | 'a'..='v'));
-    format!("demo{}{}", letters.collect::<String>(), start.timestamp())
+    format!("{DEMO_EVENT}{}{}", letters.collect::<String>(), start.timestamp())
 }

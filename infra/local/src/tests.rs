@@ -179,3 +179,68 @@ async fn with_a_google_client_of_ones_own_the_real_google_is_used() {
     let google = local.app.config.google.as_ref().unwrap();
     assert_eq!((google.client_id.as_str(), &google.api_url), ("mine", &None));
 }
+
+#[tokio::test]
+async fn a_calendar_file_takes_the_place_of_the_demo_events_and_does_not_double() {
+    let folder = Folder::new("calendar");
+    let file = folder.0.join("exported.ics");
+    std::fs::create_dir_all(&folder.0).unwrap();
+    let event = "BEGIN:VEVENT\nUID:1\nSUMMARY:Piano\nDTSTART;TZID=Europe/London:20190704T100000\n\
+                 DTEND;TZID=Europe/London:20190704T110000\nRRULE:FREQ=WEEKLY;COUNT=10\nEND:VEVENT\n";
+    std::fs::write(&file, format!("BEGIN:VCALENDAR\n{event}END:VCALENDAR\n")).unwrap();
+    let kept = |path: &Path, shift: bool| {
+        let calendar = Some(CalendarFile { path: path.to_owned(), shift });
+        Options { data: Some(folder.0.clone()), calendar, ..options() }
+    };
+    for _ in 0..2 {
+        let local = Local::start(kept(&file, true)).await.unwrap();
+        assert_eq!(local.imported.as_ref().unwrap().to_string(), "10 events");
+        let events = local.google.as_ref().unwrap().events("ada@example.com", "ada@example.com");
+        let starts: Vec<_> =
+            events.iter().map(|event| event["start"]["dateTime"].as_str().unwrap()).collect();
+        assert_eq!(starts.len(), 10);
+        // The clock stands at Monday 2026-11-23, and the file's first event was on a Thursday.
+        assert_eq!((starts[0], starts[9]), ("2026-11-26T10:00:00Z", "2027-01-28T10:00:00Z"));
+    }
+    let unshifted = Local::start(kept(&file, false)).await.unwrap();
+    assert_eq!(unshifted.imported.as_ref().unwrap().to_string(), "0 events");
+    drop(unshifted);
+
+    // A file's zone goes with it.
+    let floating = "BEGIN:VEVENT\nDTSTART:20261201T090000\nEND:VEVENT\n";
+    for (zone, start) in
+        [("X-WR-TIMEZONE:Asia/Tokyo\n", "2026-12-01T09:00:00+09:00"), ("", "2026-12-01T09:00:00Z")]
+    {
+        std::fs::write(&file, format!("BEGIN:VCALENDAR\n{zone}{floating}END:VCALENDAR\n")).unwrap();
+        let local = Local::start(kept(&file, false)).await.unwrap();
+        let events = local.google.as_ref().unwrap().events("ada@example.com", "ada@example.com");
+        let starts: Vec<_> =
+            events.iter().map(|event| event["start"]["dateTime"].as_str().unwrap()).collect();
+        assert_eq!(starts, [start]);
+    }
+
+    let missing = Local::start(kept(&folder.0.join("missing.ics"), false)).await.unwrap_err().to_string();
+    assert!(missing.starts_with("cannot read the calendar") && missing.contains("missing.ics"), "{missing}");
+    std::fs::write(&file, "not a calendar").unwrap();
+    let other = Local::start(kept(&file, false)).await.unwrap_err().to_string();
+    assert!(other.ends_with("it is not an iCalendar file"), "{other}");
+}
+
+#[tokio::test]
+async fn no_calendar_file_is_loaded_into_the_real_google() {
+    let settings = [("HOLDFAST_GOOGLE_CLIENT_ID", "mine"), ("HOLDFAST_GOOGLE_CLIENT_SECRET", "hush")];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let calendar = Some(CalendarFile { path: PathBuf::from("any.ics"), shift: false });
+    let refused = Local::start(Options { calendar, settings, ..options() }).await.unwrap_err();
+    assert!(matches!(refused, StartError::Calendar(CalendarError::NotSimulated)), "{refused}");
+}
+
+#[test]
+fn every_setting_that_may_be_chosen_is_in_the_example() {
+    let example = include_str!("../../../.env.example");
+    let missing: Vec<_> = holdfast::config::CHOSEN
+        .iter()
+        .filter(|name| !example.lines().any(|line| line.starts_with(&format!("#{name}="))))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

@@ -163,3 +163,42 @@ async fn the_key_set_and_its_address_are_public() {
     assert_eq!((&key["kty"], &key["kid"], &key["alg"]), (&json!("RSA"), &json!("local"), &json!("RS256")));
     assert!(key["d"].is_null(), "the private half stays here");
 }
+
+#[tokio::test]
+async fn an_issuer_may_call_its_claims_otherwise() {
+    let named = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let settings = vec![named("HOLDFAST_TENANT_CLAIM", "org"), named("HOLDFAST_ROLES_CLAIM", "groups")];
+    let local = Local::start(crate::Options { settings, ..options() }).await.unwrap();
+    let admin = format!("Bearer {}", local.admin_token(DEMO_TENANT));
+    assert_eq!(get(&local, "/v1/integrations", Some(&admin)).await.0, 200);
+    let usual = local.token(json!({ "sub": "admin", "tenant": DEMO_TENANT, "roles": ["admin"] }));
+    assert_eq!(get(&local, "/v1/integrations", Some(&format!("Bearer {usual}"))).await.0, 403);
+}
+
+#[tokio::test]
+async fn browsers_of_other_origins_are_answered_as_the_template_says() {
+    let local = Local::start(options()).await.unwrap();
+    let url = format!("{}/v1/integrations", local.url());
+    let preflight = http()
+        .request(axum::http::Method::OPTIONS, &url)
+        .header("origin", "https://www.example.com")
+        .header("access-control-request-method", "PATCH")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(preflight.status(), 204);
+    let said = |response: &reqwest::Response, name: &str| {
+        response.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(said(&preflight, "access-control-allow-origin").as_deref(), Some("*"));
+    assert!(said(&preflight, "access-control-allow-methods").unwrap().contains("PATCH"));
+    assert!(said(&preflight, "access-control-allow-headers").unwrap().contains("idempotency-key"));
+    let refused = http().get(&url).header("origin", "https://www.example.com").send().await.unwrap();
+    assert_eq!(refused.status(), 401);
+    assert_eq!(said(&refused, "access-control-allow-origin").as_deref(), Some("*"));
+    assert!(said(&refused, "access-control-expose-headers").unwrap().contains("retry-after"));
+    let same_origin = http().get(&url).send().await.unwrap();
+    assert_eq!(said(&same_origin, "access-control-allow-origin"), None);
+    let no_preflight = http().request(axum::http::Method::OPTIONS, &url).send().await.unwrap();
+    assert_eq!(no_preflight.status(), 404);
+}

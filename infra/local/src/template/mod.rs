@@ -4,6 +4,9 @@
 //! anything that is only in one of them is a [`TemplateError`] before anything starts.
 //! <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification.html>
 
+mod cors;
+mod roles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
@@ -17,8 +20,11 @@ use serde_json::{Value, json};
 
 use crate::functions::{Entry, FUNCTIONS, Function};
 
+pub(crate) use cors::Cors;
+pub(crate) use roles::{Names, Written};
+
 /// The template at the top of the repository, as it was when this was built.
-const SOURCE: &str = include_str!("../../../template.yaml");
+const SOURCE: &str = include_str!("../../../../template.yaml");
 
 /// Settings that have a default of their own in the code, and none in the cloud.
 const ONLY_BY_HAND: [&str; 4] = [
@@ -82,8 +88,8 @@ pub enum TemplateError {
 pub(crate) struct Template {
     /// Every route of the API.
     pub(crate) routes: Vec<Route>,
-    /// The functions that run once a minute.
-    pub(crate) scheduled: Vec<&'static Function>,
+    /// The functions that run by the clock.
+    pub(crate) scheduled: Vec<(Every, &'static Function)>,
     /// The queues that rules of the bus fill, with the functions that empty them.
     pub(crate) queues: Vec<Queue>,
     /// The rules of the bus; targets are the names of queues.
@@ -92,6 +98,19 @@ pub(crate) struct Template {
     pub(crate) streams: Vec<Stream>,
     /// The table's properties.
     pub(crate) table: TableProperties,
+    /// What the functions' roles let them call by the SDK.
+    pub(crate) grants: BTreeSet<Written>,
+    /// What the API says to browsers of other origins.
+    pub(crate) cors: Cors,
+}
+
+/// How often a schedule comes round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Every {
+    /// `rate(1 minute)`.
+    Minute,
+    /// `rate(1 day)`.
+    Day,
 }
 
 /// A route of the API.
@@ -156,8 +175,10 @@ impl Template {
             rules: document.rules()?,
             streams: Vec::new(),
             table: document.table()?,
+            grants: BTreeSet::new(),
+            cors: document.cors()?,
         };
-        let mut named = BTreeSet::new();
+        let (mut named, mut roles) = (BTreeSet::new(), BTreeSet::new());
         for (id, resource) in document.of_type("AWS::Serverless::Function") {
             let name = &shaped::<Metadata>(id, &resource.metadata)?.build_properties.binary;
             let function = FUNCTIONS
@@ -168,9 +189,24 @@ impl Template {
                 return Err(wrong(id, &format!("a second function `{name}`")));
             }
             let properties: FunctionProperties = shaped(id, &resource.properties)?;
-            for (event_name, event) in properties.events {
-                template.add_event(&document, function, &format!("{id}.{event_name}"), &event)?;
+            let mut grants = roles::grants(&document, id, function, &properties.role)?;
+            if !roles.insert(properties.role.to_string()) {
+                return Err(wrong(id, "shares its role with another function"));
             }
+            let mut needs = roles::log_needs(&document.log_group);
+            for (event_name, event) in properties.events {
+                let id = format!("{id}.{event_name}");
+                needs.extend(template.add_event(&document, function, &id, &event)?);
+            }
+            // What Lambda itself does in the function's name is known; the rest is for the SDK's calls.
+            for (action, resource) in needs {
+                let (principal, action) = (function.name.to_owned(), action.to_owned());
+                let need = Written { principal, action, resource };
+                if !grants.remove(&need) {
+                    return Err(wrong(id, &format!("its role lacks {} on {}", need.action, need.resource)));
+                }
+            }
+            template.grants.extend(grants);
         }
         if let Some(function) = FUNCTIONS.iter().find(|function| !named.contains(function.name)) {
             return Err(TemplateError::MissingFunction(function.name));
@@ -185,7 +221,8 @@ impl Template {
         function: &'static Function,
         id: &str,
         event: &Event,
-    ) -> Result<(), TemplateError> {
+    ) -> Result<Vec<(&'static str, String)>, TemplateError> {
+        let mut needs = Vec::new();
         match event.kind.as_str() {
             "HttpApi" => {
                 let event: HttpApiEvent = shaped(id, &event.properties)?;
@@ -199,10 +236,14 @@ impl Template {
             }
             "Schedule" => {
                 let event: ScheduleEvent = shaped(id, &event.properties)?;
-                if event.schedule != "rate(1 minute)" {
-                    return Err(wrong(id, "the only schedule known here is rate(1 minute)"));
-                }
-                self.scheduled.push(function);
+                let every = match event.schedule.as_str() {
+                    "rate(1 minute)" => Every::Minute,
+                    "rate(1 day)" => Every::Day,
+                    _ => {
+                        return Err(wrong(id, "the schedules known here are rate(1 minute) and rate(1 day)"));
+                    }
+                };
+                self.scheduled.push((every, function));
             }
             "SQS" => {
                 let event: QueueEvent = shaped(id, &event.properties)?;
@@ -210,6 +251,7 @@ impl Template {
                     .ok_or_else(|| wrong(id, "a queue outside the template"))?;
                 let queue: QueueProperties = document.get("AWS::SQS::Queue", name)?;
                 reports(id, &event.function_response_types)?;
+                needs = roles::queue_needs(name);
                 self.queues.push(Queue {
                     name: name.to_owned(),
                     function,
@@ -220,6 +262,11 @@ impl Template {
             "DynamoDB" => {
                 let event: StreamEvent = shaped(id, &event.properties)?;
                 reports(id, &event.function_response_types)?;
+                let table = attribute(&event.stream, "StreamArn");
+                let dead = attribute(&event.destination_config.on_failure.destination, "Arn");
+                let (table, dead) =
+                    table.zip(dead).ok_or_else(|| wrong(id, "a stream outside the template"))?;
+                needs = roles::stream_needs(table, dead);
                 let filters = event.filter_criteria.filters.iter().map(|filter| {
                     let pattern = serde_json::from_str(&filter.pattern).map_err(|error| error.to_string());
                     pattern
@@ -235,7 +282,7 @@ impl Template {
             }
             other => return Err(wrong(id, &format!("events of the type {other} are not known here"))),
         }
-        Ok(())
+        Ok(needs)
     }
 
     /// Compares the template with the code: routes, variables, the index, the stream and the queues.
@@ -255,6 +302,7 @@ impl Template {
         if let Some(name) = needed.into_iter().find(|name| !document.variables.contains_key(**name)) {
             return Err(TemplateError::Missing(format!("the variable {name} for every function")));
         }
+        self.check_throttles(document)?;
         if !self.table.has_index(DUE_INDEX) {
             return Err(TemplateError::Missing(format!("the table's index `{DUE_INDEX}`")));
         }
@@ -270,6 +318,18 @@ impl Template {
             Some(rule) => Err(TemplateError::Missing(format!("a function that empties {}", rule.target))),
             None => Ok(()),
         }
+    }
+
+    /// A throttle for a route that is not there throttles nothing.
+    fn check_throttles(&self, document: &Document) -> Result<(), TemplateError> {
+        for (id, api) in document.of_type("AWS::Serverless::HttpApi") {
+            let settings = api.properties.get("RouteSettings").and_then(Value::as_object);
+            let unknown = |key: &&String| !self.routes.iter().any(|route| route.key() == **key);
+            if let Some(key) = settings.into_iter().flat_map(|settings| settings.keys()).find(unknown) {
+                return Err(wrong(id, &format!("throttles {key}, which is no route")));
+            }
+        }
+        Ok(())
     }
 
     fn check_routes(&self, function: &'static str, documented: &[Route]) -> Result<(), TemplateError> {
@@ -357,6 +417,8 @@ impl TableProperties {
 struct Document {
     resources: BTreeMap<String, Resource>,
     variables: BTreeMap<String, Value>,
+    parameters: BTreeMap<String, Value>,
+    log_group: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -379,6 +441,8 @@ impl Document {
         Ok(Self {
             resources: shaped("Resources", &part("/Resources"))?,
             variables: shaped("Globals", &part("/Globals/Function/Environment/Variables"))?,
+            parameters: shaped("Parameters", &part("/Parameters"))?,
+            log_group: shaped("Globals", &part("/Globals/Function/LoggingConfig/LogGroup/!Ref"))?,
         })
     }
 
@@ -399,6 +463,20 @@ impl Document {
             (Some((id, table)), None) => shaped(id, &table.properties),
             _ => Err(TemplateError::Missing("the one table".to_owned())),
         }
+    }
+
+    fn cors(&self) -> Result<Cors, TemplateError> {
+        let mut apis = self.of_type("AWS::Serverless::HttpApi");
+        let (id, api) = apis.next().ok_or_else(|| TemplateError::Missing("the API".to_owned()))?;
+        let mut cors = api.properties.get("CorsConfiguration").cloned().unwrap_or_default();
+        // A parameter stands for its default here.
+        if let Some(origins) = cors.get_mut("AllowOrigins")
+            && let Some(parameter) = origins.pointer("/!Split/1/!Ref").and_then(Value::as_str)
+        {
+            let default = self.parameters.get(parameter).and_then(|one| one.get("Default")?.as_str());
+            *origins = default.unwrap_or_default().split(',').collect();
+        }
+        shaped(id, &cors)
     }
 
     fn rules(&self) -> Result<Vec<Rule>, TemplateError> {
@@ -431,6 +509,8 @@ struct BuildProperties {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct FunctionProperties {
+    #[serde(default)]
+    role: Value,
     events: BTreeMap<String, Event>,
 }
 
@@ -485,10 +565,24 @@ struct RedrivePolicy {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct StreamEvent {
+    stream: Value,
+    destination_config: DestinationConfig,
     batch_size: usize,
     maximum_retry_attempts: u32,
     function_response_types: Vec<String>,
     filter_criteria: FilterCriteria,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DestinationConfig {
+    on_failure: OnFailure,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OnFailure {
+    destination: Value,
 }
 
 #[derive(Deserialize)]
@@ -559,9 +653,10 @@ mod tests {
         assert_eq!((queue.function.name, queue.deliveries), ("sync", 5));
         let [rule] = template.rules.as_slice() else { panic!("{:?}", template.rules) };
         assert_eq!(rule.target, queue.name);
+        let scheduled = template.scheduled.iter().map(|(every, function)| (*every, function.name));
         assert_eq!(
-            template.scheduled.iter().map(|function| function.name).collect::<Vec<_>>(),
-            ["sync-dispatch"]
+            scheduled.collect::<Vec<_>>(),
+            [(Every::Day, "maintenance"), (Every::Minute, "sync-dispatch")]
         );
         assert_eq!(template.streams.iter().map(|stream| stream.function.name).collect::<Vec<_>>(), ["relay"]);
     }
@@ -577,8 +672,20 @@ mod tests {
             ("IndexName: due", "IndexName: soon", "lacks the table's index `due`"),
             (r#"{"prefix": "BOOKING"}"#, r#"{"prefix": "DAY"}"#, "items BOOKING"),
             ("DefaultAuthorizer: Issuer", "EnableIamAuthorizer: true", "a default authorizer"),
-            ("rate(1 minute)", "rate(1 hour)", "the only schedule"),
+            ("rate(1 minute)", "rate(1 hour)", "the schedules known here"),
             ("Queue: !GetAtt SyncQueue.Arn", "Queue: !GetAtt Elsewhere.Arn", "is no AWS::SQS::Queue"),
+            (
+                "POST /v1/tenants/{tenant}/holds:",
+                "POST /v1/holds:",
+                "throttles POST /v1/holds, which is no route",
+            ),
+            ("Role: !GetAtt SlotsRole.Arn", "Role: !GetAtt BookingsRole.Arn", "shares its role"),
+            ("Role: !GetAtt SlotsRole.Arn", "MemorySize: 128", "has no role of its own"),
+            ("dynamodb:GetItem, dynamodb:Query]", "dynamodb:*]", "dynamodb:* grants more than it names"),
+            ("Action: [logs:CreateLogStream, ", "Action: [", "lacks logs:CreateLogStream on Logs.Arn"),
+            ("Action: [sqs:ReceiveMessage, ", "Action: [", "lacks sqs:ReceiveMessage on SyncQueue.Arn"),
+            ("dynamodb:DescribeStream, ", "", "lacks dynamodb:DescribeStream on Table.StreamArn"),
+            ("AllowOrigins:", "AllowOrigin:", "unknown field `AllowOrigin`"),
         ] {
             let refusal = refusal(from, to);
             assert!(refusal.contains(expected), "{from} -> {to}: {refusal}");
