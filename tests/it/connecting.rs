@@ -85,7 +85,7 @@ fn unescape(text: &str) -> String {
     entities.iter().fold(text.to_owned(), |text, (entity, letter)| text.replace(entity, letter))
 }
 
-fn approval_of(page: &Answer) -> String {
+pub(crate) fn approval_of(page: &Answer) -> String {
     let fields = fields_of(&page.text);
     let [(name, token)] = fields.as_slice() else { panic!("{fields:?}") };
     assert_eq!(name, "approve");

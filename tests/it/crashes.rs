@@ -2,17 +2,37 @@
 //! after the next ticks bookings, cells and calendar agree again, and the guest who comes back finds what they
 //! asked for.
 //!
-//! Each act is done once in peace to learn its calls; then it dies at each of them in turn.
+//! Each act is done once in peace to learn its calls; then it dies at each of them in turn. What was covered is
+//! printed; the last line that says `so far` has the totals:
+//!
+//! ```sh
+//! cargo test --workspace --test it crashes -- --nocapture | grep 'so far' | tail -1
+//! ```
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
+use chrono_tz::UTC;
+use fakes::Fault;
+use fakes::google::{EventSpec, errors};
 use holdfast::App;
-use holdfast::domain::{Booking, BookingId, EventTypeSlug, Guest, IntegrationId, Provider, Tenant, Tick};
-use holdfast::flows::{
-    BookRequest, HoldToken, Wanted, book, cancel, disconnect, dispatch, find_integration, finish_connect,
-    list_calendars, pull,
+use holdfast::calendars::EventId;
+use holdfast::domain::{
+    Booking, BookingId, EventTypeSlug, Guest, HostId, Integration, IntegrationId, Provider, Tenant, Tick,
 };
-use serde_json::Value;
+use holdfast::flows::{
+    Arrival, BookRequest, Change, HoldToken, ManageToken, Settings, SlotsQuery, Wanted, Work,
+    abandon_connect, approve_connect, book, cancel, cancel_managed, change_settings, disconnect, dispatch,
+    find_integration, finish_connect, list_calendars, list_integrations, list_slots, perform, pull, push,
+    read_booking, read_managed, relay, release, report_overdue, start_connect, sync_now,
+};
+use holdfast::store::{Image, Lease};
+use serde_json::{Value, json};
 use tests::{ADA, ADA_ACCOUNT, Callee, Death, Point, TestApp, guest};
+
+const FAMILY: &str = "family.ada@group.calendar.google.com";
 
 async fn connected() -> TestApp {
     let app = TestApp::without_stream().await;
@@ -52,15 +72,22 @@ fn deaths(points: &[Point]) -> impl Iterator<Item = (&Point, Death)> {
 
 #[expect(clippy::print_stdout, reason = "a run says how much it covered")]
 fn print(act: &str, points: &[Point]) {
+    static TOTAL: Mutex<[usize; 3]> = Mutex::new([0; 3]);
     let by = |callee| points.iter().filter(|point| point.callee == callee).count();
+    let crashes = deaths(points).count();
+    let mut total = TOTAL.lock().unwrap_or_else(PoisonError::into_inner);
+    let [acts, all_points, all_crashes] = &mut *total;
+    *acts += 1;
+    *all_points += points.len();
+    *all_crashes += crashes;
     println!(
-        "{act}: {} cut points ({} table, {} keys, {} bus, {} Google), {} crashes",
+        "{act}: {} cut points ({} table, {} keys, {} bus, {} Google), {crashes} crashes; \
+         so far {acts} acts, {all_points} cut points, {all_crashes} crashes",
         points.len(),
         by(Callee::Table),
         by(Callee::Keys),
         by(Callee::Bus),
         by(Callee::Google),
-        deaths(points).count(),
     );
 }
 
@@ -78,20 +105,26 @@ async fn agree(app: &TestApp, after: &str) {
     assert_eq!(app.disagreements(ADA, ADA_ACCOUNT).await, Vec::<String>::new(), "{after}");
 }
 
-#[tokio::test]
-async fn a_confirmation_that_dies_anywhere_is_made_whole() {
+/// `pause` lies between hold and confirmation.
+async fn a_confirmation_dies(act: &str, pause: TimeDelta) {
     let app = connected().await;
+    let id = app.connect(ADA, ADA_ACCOUNT).await;
     let mut slots = slots(&app).await;
-    let token = hold(&app, &slots.next().unwrap()).await;
+    let held_since = async |start: &str| {
+        app.sync(&id).await.expect(200);
+        let token = hold(&app, start).await;
+        app.pass(pause);
+        token
+    };
+    let token = held_since(&slots.next().unwrap()).await;
     let request = held(&token);
     let (booked, points) =
         app.record(|process| async move { book(&process, &tenant(), &request).await }).await;
     booked.unwrap();
-    print("confirm", &points);
+    print(act, &points);
     for (point, death) in deaths(&points) {
-        let after = format!("{point:?} {death:?}");
-        let start = slots.next().unwrap();
-        let token = hold(&app, &start).await;
+        let after = format!("{act}: {point:?} {death:?}");
+        let token = held_since(&slots.next().unwrap()).await;
         let request = held(&token);
         let crashed = app
             .crash(point, death, |process| async move { book(&process, &tenant(), &request).await.is_ok() })
@@ -109,6 +142,16 @@ async fn a_confirmation_that_dies_anywhere_is_made_whole() {
         assert_eq!(made, usize::from(!known), "{after}");
         agree(&app, &after).await;
     }
+}
+
+#[tokio::test]
+async fn a_confirmation_that_dies_anywhere_is_made_whole() {
+    a_confirmation_dies("confirm", TimeDelta::zero()).await;
+}
+
+#[tokio::test]
+async fn a_confirmation_that_asks_the_calendar_and_dies_anywhere_is_made_whole() {
+    a_confirmation_dies("confirm with a look", TimeDelta::seconds(121)).await;
 }
 
 #[tokio::test]
@@ -291,38 +334,499 @@ async fn a_callback_that_dies_anywhere_leaves_nothing_but_the_way_to_connect_aga
     }
 }
 
-#[tokio::test]
-async fn a_pull_that_dies_anywhere_is_made_up_for() {
+/// Something has gone from the calendar, something else has come, and an event of ours is left over; then it is
+/// read by a process that dies. `claimed`: a dispatch has taken the lease for it.
+async fn a_reading_dies<T, F>(act: &str, claimed: bool, reading: impl Fn(App, Integration, Lease) -> F)
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
     let app = connected().await;
     let id = app.connect(ADA, ADA_ACCOUNT).await;
     let mut slots = slots(&app).await;
-    let busy = |start: &str| {
+    let nobody: BookingId = "bkg_0123456789abcdefghijklmn".parse().unwrap();
+    let marks = json!({ "holdfast_integration": id, "holdfast_booking": nobody });
+    let mut generation = 0;
+    let mut busy = |start: &str| {
         let start = start.parse().unwrap();
-        let event = fakes::google::EventSpec::new("Dentist", start, start + TimeDelta::minutes(30));
+        let mut orphan = EventSpec::new("Nobody's", start, start + TimeDelta::minutes(30));
+        orphan.id = Some(EventId::of(&nobody, generation).as_str().to_owned());
+        orphan.extra.insert("extendedProperties".to_owned(), json!({ "private": marks }));
+        app.google().add_event(ADA_ACCOUNT, ADA_ACCOUNT, orphan);
+        generation += 1;
+        let event = EventSpec::new("Dentist", start, start + TimeDelta::minutes(30));
         app.google().add_event(ADA_ACCOUNT, ADA_ACCOUNT, event)
+    };
+    let found = async || {
+        let lease = Lease::new(app.now(), TimeDelta::minutes(1));
+        let store = &app.app().store;
+        let found = store.integration(&tenant(), &id.parse().unwrap()).await.unwrap().unwrap();
+        if claimed {
+            store.lease_integration(&found, &lease).await.unwrap();
+        }
+        (found, lease)
     };
     let mut last = slots.next().unwrap();
     let mut event = busy(&last);
-    let integration = id.parse().unwrap();
-    let ((), points) = app.record(|process| async move { pull_once(&process, &integration).await }).await;
-    print("pull", &points);
+    let (integration, lease) = found().await;
+    let (_, points) = app.record(|process| reading(process, integration, lease)).await;
+    assert!(!app.starts("intro", "2026-11-30", "2027-01-15").await.contains(&last), "it was read");
+    print(act, &points);
     for (point, death) in deaths(&points) {
-        let after = format!("{point:?} {death:?}");
-        // One thing has gone and another one has come since the last pull.
+        let after = format!("{act}: {point:?} {death:?}");
         app.google().remove_event(ADA_ACCOUNT, ADA_ACCOUNT, &event);
         let start = slots.next().unwrap();
         event = busy(&start);
-        let integration = id.parse().unwrap();
-        let crashed =
-            app.crash(point, death, |process| async move { pull_once(&process, &integration).await }).await;
+        let (integration, lease) = found().await;
+        let crashed = app.crash(point, death, |process| reading(process, integration, lease)).await;
         later(&app, 2).await;
         crashed.arrive();
         later(&app, 2).await;
         assert_eq!(app.integration(&id).await["status"], "connected", "{after}");
         let starts = app.starts("intro", "2026-11-30", "2027-01-15").await;
         assert!(starts.contains(&last) && !starts.contains(&start), "{after}");
+        agree(&app, &after).await;
         last = start;
     }
+}
+
+#[tokio::test]
+async fn a_pull_that_dies_anywhere_is_made_up_for() {
+    let act = |process: App, integration: Integration, _| async move { pull(&process, &integration).await };
+    a_reading_dies("pull", false, act).await;
+}
+
+#[tokio::test]
+async fn a_sync_on_demand_that_dies_anywhere_is_made_up_for() {
+    let act = |process: App, integration: Integration, _| async move {
+        sync_now(&process, &tenant(), &integration.id).await
+    };
+    a_reading_dies("sync", false, act).await;
+}
+
+#[tokio::test]
+async fn work_on_a_calendar_that_dies_anywhere_is_made_up_for() {
+    let act = |process: App, integration: Integration, lease: Lease| async move {
+        let Integration { tenant, host, id: integration, .. } = integration;
+        let work = Work::Integration { tenant, host, integration, lease: lease.id, lease_until: lease.until };
+        perform(&process, &work).await
+    };
+    a_reading_dies("pull by work", true, act).await;
+}
+
+/// What the push before this one left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// A booking without its event.
+    Nothing,
+    /// A booking whose event was made without anybody hearing of it.
+    Unheard,
+    /// A cancelled booking with its event.
+    Standing,
+}
+
+/// A push that failed is made up for by a process that dies.
+async fn a_push_dies<T, F>(act: &str, left: Left, push: impl Fn(App, BookingId) -> F)
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let app = connected().await;
+    let mut slots = slots(&app).await;
+    let due = async |start: &str| {
+        let google = &app.google().faults;
+        match left {
+            Left::Nothing => google.next("events.insert", errors::forbidden()),
+            Left::Unheard => {
+                google.next("events.insert", Fault::CutAfter);
+                google.next("events.insert", errors::forbidden());
+            }
+            Left::Standing => google.next("events.delete", errors::forbidden()),
+        }
+        let mut answer = app.book_slot("intro", start).await;
+        let id = id_of(answer.expect(201));
+        if left == Left::Standing {
+            answer = app.cancel(&answer.body).await;
+        }
+        assert_eq!(answer.body["calendar_sync"], "pending", "{}", answer.text);
+        id
+    };
+    let id = due(&slots.next().unwrap()).await;
+    let (_, points) = app.record(|process| push(process, id)).await;
+    agree(&app, "the push").await;
+    print(act, &points);
+    for (point, death) in deaths(&points) {
+        let id = due(&slots.next().unwrap()).await;
+        let crashed = app.crash(point, death, |process| push(process, id)).await;
+        later(&app, 1).await;
+        crashed.arrive();
+        later(&app, 2).await;
+        later(&app, 2).await;
+        agree(&app, &format!("{act}: {point:?} {death:?}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_push_that_dies_anywhere_is_made_whole() {
+    let act = |process: App, id: BookingId| async move { push(&process, &tenant(), &id).await };
+    a_push_dies("push", Left::Nothing, act).await;
+}
+
+#[tokio::test]
+async fn work_on_a_booking_that_dies_anywhere_is_made_whole() {
+    let act = |process: App, booking: BookingId| async move {
+        perform(&process, &Work::Booking { tenant: tenant(), booking }).await
+    };
+    a_push_dies("push by work", Left::Unheard, act).await;
+}
+
+#[tokio::test]
+async fn work_on_a_cancelled_booking_that_dies_anywhere_is_made_whole() {
+    let act = |process: App, booking: BookingId| async move {
+        perform(&process, &Work::Booking { tenant: tenant(), booking }).await
+    };
+    a_push_dies("removal by work", Left::Standing, act).await;
+}
+
+#[tokio::test]
+async fn a_hold_that_dies_anywhere_ends_by_itself() {
+    let app = connected().await;
+    let mut slots = slots(&app).await;
+    let act = |start: &str| {
+        let (event_type, start) = ("intro".parse().unwrap(), Tick::exact(start.parse().unwrap()).unwrap());
+        move |process: App| async move {
+            holdfast::flows::hold(&process, &tenant(), &event_type, start, None).await.map(drop)
+        }
+    };
+    let (held, points) = app.record(act(&slots.next().unwrap())).await;
+    held.unwrap();
+    print("hold", &points);
+    for (point, death) in deaths(&points) {
+        let after = format!("{point:?} {death:?}");
+        let start = slots.next().unwrap();
+        let crashed = app.crash(point, death, act(&start)).await;
+        later(&app, 1).await;
+        crashed.arrive();
+        app.pass(TimeDelta::seconds(301));
+        app.tick().await;
+        // Nobody has its token, so somebody else may have the slot.
+        assert_eq!(app.book_slot("intro", &start).await.expect(201)["calendar_sync"], "synced", "{after}");
+        agree(&app, &after).await;
+    }
+}
+
+#[tokio::test]
+async fn a_release_that_dies_anywhere_is_made_or_can_be_made_again() {
+    let app = connected().await;
+    let mut slots = slots(&app).await;
+    let act = |token: &str| {
+        let token = HoldToken::parse(token).unwrap();
+        move |process: App| async move { release(&process, &tenant(), &token).await }
+    };
+    let token = hold(&app, &slots.next().unwrap()).await;
+    let (released, points) = app.record(act(&token)).await;
+    released.unwrap();
+    print("release", &points);
+    for (point, death) in deaths(&points) {
+        let after = format!("{point:?} {death:?}");
+        let start = slots.next().unwrap();
+        let token = hold(&app, &start).await;
+        let crashed = app.crash(point, death, act(&token)).await;
+        let again = app.release(&token).await;
+        assert!([204, 404].contains(&again.status), "{after}: {}", again.text);
+        app.book_slot("intro", &start).await.expect(201);
+        // What was still under way finds somebody else's booking and leaves it alone.
+        crashed.arrive();
+        later(&app, 1).await;
+        agree(&app, &after).await;
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_by_the_guest_that_dies_anywhere_is_made_whole_or_not_made() {
+    let app = connected().await;
+    let mut slots = slots(&app).await;
+    let act = |booking: &Value| {
+        let (id, token) = (id_of(booking), token_of(booking));
+        move |process: App| async move { cancel_managed(&process, &tenant(), &id, &token).await.map(drop) }
+    };
+    let booking = app.book_slot("intro", &slots.next().unwrap()).await.expect(201).clone();
+    let (cancelled, points) = app.record(act(&booking)).await;
+    cancelled.unwrap();
+    print("cancel by the guest", &points);
+    for (point, death) in deaths(&points) {
+        let after = format!("{point:?} {death:?}");
+        let booking = app.book_slot("intro", &slots.next().unwrap()).await.expect(201).clone();
+        let crashed = app.crash(point, death, act(&booking)).await;
+        later(&app, 1).await;
+        crashed.arrive();
+        later(&app, 1).await;
+        agree(&app, &after).await;
+        assert_eq!(app.cancel(&booking).await.expect(200)["status"], "cancelled", "{after}");
+        agree(&app, &after).await;
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_dies_anywhere_leaves_nothing_that_lasts() {
+    let app = TestApp::without_stream().await;
+    let act = || {
+        let host: HostId = ADA.parse().unwrap();
+        move |process: App| async move {
+            start_connect(&process, &tenant(), &host, Provider::Google, None).await.map(drop)
+        }
+    };
+    // The tenant's key is made by its first secret.
+    for name in ["connect start, the tenant's first", "connect start"] {
+        let fresh = TestApp::without_stream().await;
+        if name == "connect start" {
+            fresh.begin_connect(ADA).await;
+        }
+        let (started, points) = fresh.record(act()).await;
+        started.unwrap();
+        print(name, &points);
+        for (point, death) in deaths(&points) {
+            let fresh = TestApp::without_stream().await;
+            let app = if name == "connect start" { &app } else { &fresh };
+            if name == "connect start" {
+                app.begin_connect(ADA).await;
+            }
+            let after = format!("{name}: {point:?} {death:?}");
+            let crashed = app.crash(point, death, act()).await;
+            later(app, 1).await;
+            crashed.arrive();
+            app.connect(ADA, ADA_ACCOUNT).await;
+            app.pass(TimeDelta::minutes(11));
+            app.tick().await;
+            assert_eq!(app.integrations(ADA).await.len(), 1, "{after}");
+            let slot = slots(app).await.next().unwrap();
+            assert_eq!(app.book_slot("intro", &slot).await.expect(201)["calendar_sync"], "synced", "{after}");
+            agree(app, &after).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_brought_back_by_a_process_that_dies_spends_the_link_or_does_not() {
+    let app = connected().await;
+    let begin = async || {
+        let (url, _) = app.begin_connect(ADA).await;
+        let back = app.google().deny(&url).unwrap();
+        back.query_pairs().find(|(key, _)| key == "state").unwrap().1.into_owned()
+    };
+    let act = |state: String| {
+        move |process: App| async move {
+            abandon_connect(&process, Provider::Google, &state, "access_denied").await.map(drop)
+        }
+    };
+    let (abandoned, points) = app.record(act(begin().await)).await;
+    abandoned.unwrap();
+    print("consent denied", &points);
+    for (point, death) in deaths(&points) {
+        let after = format!("{point:?} {death:?}");
+        let crashed = app.crash(point, death, act(begin().await)).await;
+        later(&app, 1).await;
+        crashed.arrive();
+        app.pass(TimeDelta::minutes(11));
+        app.tick().await;
+        let left = app.integrations(ADA).await;
+        assert_eq!((left.len(), &left[0]["status"]), (1, &json!("connected")), "{after}");
+        agree(&app, &after).await;
+    }
+}
+
+#[tokio::test]
+async fn an_approval_that_dies_anywhere_leaves_nothing_but_the_way_to_connect_again() {
+    let app = TestApp::without_stream().await;
+    let ask = async || {
+        let (url, _) = app.begin_connect(ADA).await;
+        let back = app.google().consent(&url, ADA_ACCOUNT, &[]).unwrap();
+        let value = |name: &str| back.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned();
+        let (state, code) = (value("state"), value("code").into());
+        // Another browser than the one that began.
+        let arrived = finish_connect(app.app(), Provider::Google, &state, &code, None).await.unwrap();
+        let Arrival::AwaitsClick(question) = arrived else { panic!("it is to ask first") };
+        question.token
+    };
+    let act = |token: String| {
+        move |process: App| async move { approve_connect(&process, Provider::Google, &token).await.map(drop) }
+    };
+    let (approved, points) = app.record(act(ask().await)).await;
+    approved.unwrap();
+    print("approval", &points);
+    let id = app.integrations(ADA).await[0]["id"].as_str().unwrap().to_owned();
+    for (point, death) in deaths(&points) {
+        let after = format!("{point:?} {death:?}");
+        app.disconnect(&id).await.expect(200);
+        let crashed = app.crash(point, death, act(ask().await)).await;
+        later(&app, 1).await;
+        crashed.arrive();
+        later(&app, 2).await;
+        let listing = app.listing("intro", "2026-11-30", "2026-12-05", "UTC").await;
+        assert_eq!(listing.expect(200)["reason"], Value::Null, "{after}");
+        assert_eq!(app.connect(ADA, ADA_ACCOUNT).await, id, "{after}");
+        app.pass(TimeDelta::minutes(11));
+        assert_eq!(app.integrations(ADA).await.len(), 1, "{after}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_calendars_that_dies_anywhere_is_made_or_not_made() {
+    let app = connected().await;
+    let id = app.connect(ADA, ADA_ACCOUNT).await;
+    let start = slots(&app).await.next().unwrap();
+    let at = start.parse().unwrap();
+    app.google().add_event(ADA_ACCOUNT, FAMILY, EventSpec::new("School", at, at + TimeDelta::minutes(30)));
+    let act = |calendars: &[&str]| {
+        let id: IntegrationId = id.parse().unwrap();
+        let conflicts = calendars.iter().map(|calendar| (*calendar).to_owned()).collect();
+        let settings = Settings { conflict_calendars: Some(conflicts), ..Settings::default() };
+        move |process: App| async move { change_settings(&process, &tenant(), &id, &settings).await.map(drop) }
+    };
+    let both = [ADA_ACCOUNT, FAMILY];
+    let (changed, points) = app.record(act(&both)).await;
+    changed.unwrap();
+    print("settings", &points);
+    for (point, death) in deaths(&points) {
+        let after = format!("{point:?} {death:?}");
+        let one = json!({ "conflict_calendars": [ADA_ACCOUNT] });
+        app.set_integration(&id, &one).await.expect(200);
+        assert!(app.is_offered("intro", &start).await, "{after}");
+        let crashed = app.crash(point, death, act(&both)).await;
+        later(&app, 1).await;
+        crashed.arrive();
+        later(&app, 2).await;
+        // What is offered is what is set.
+        let now = app.integration(&id).await;
+        assert_eq!((&now["status"], &now["last_sync_error"]), (&json!("connected"), &Value::Null), "{after}");
+        let blocks = now["conflict_calendars"].as_array().unwrap().len() == 2;
+        assert_eq!(app.is_offered("intro", &start).await, !blocks, "{after}");
+        let set = app.set_integration(&id, &json!({ "conflict_calendars": both })).await;
+        assert_eq!(set.expect(200)["conflict_calendars"].as_array().unwrap().len(), 2, "{after}");
+        assert!(!app.is_offered("intro", &start).await, "{after}");
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_dies_anywhere_tells_it_again() {
+    let app = connected().await;
+    let mut slots = slots(&app).await;
+    let made = async |start: &str| {
+        let id = id_of(app.book_slot("intro", start).await.expect(201));
+        app.stored(id.as_str()).await
+    };
+    let act = |booking: &Booking| {
+        let change = Change { before: None, after: Some(Image::Booking(Box::new(booking.clone()))) };
+        move |process: App| async move { relay(&process, &[change]).await }
+    };
+    let is_told = |booking: &Booking| {
+        let published = app.local.events.published();
+        published.iter().any(|event| event["detail"]["booking"] == booking.id.as_str())
+    };
+    let booking = made(&slots.next().unwrap()).await;
+    let (told, points) = app.record(act(&booking)).await;
+    assert_eq!(told.unwrap(), 1);
+    print("relay", &points);
+    for (point, death) in deaths(&points) {
+        let after = format!("{point:?} {death:?}");
+        let booking = made(&slots.next().unwrap()).await;
+        let crashed = app.crash(point, death, act(&booking)).await;
+        assert!(death != Death::Unsent || !is_told(&booking), "{after}");
+        // The stream has not heard of it, and gives the batch to the next process.
+        act(&booking)(app.process()).await.unwrap();
+        assert!(is_told(&booking), "{after}");
+        crashed.arrive();
+        later(&app, 1).await;
+        agree(&app, &after).await;
+    }
+}
+
+/// Reads that die: the table is as it was.
+async fn a_reader_dies<T, F>(app: &TestApp, act: &str, reading: impl Fn(App) -> F)
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let (_, points) = app.record(&reading).await;
+    print(act, &points);
+    assert!(!points.is_empty(), "{act}");
+    let before = app.items().await;
+    for (point, death) in deaths(&points) {
+        app.crash(point, death, &reading).await.arrive();
+        assert_eq!(app.items().await, before, "{act}: {point:?} {death:?}");
+    }
+    let (_, again) = app.record(&reading).await;
+    assert_eq!(again, points, "{act}");
+}
+
+#[tokio::test]
+async fn whoever_only_reads_and_dies_has_changed_nothing() {
+    let app = connected().await;
+    let start = slots(&app).await.next().unwrap();
+    let booking = app.book_slot("intro", &start).await.expect(201).clone();
+    let (id, token) = (id_of(&booking), token_of(&booking));
+    let integration: IntegrationId = app.integrations(ADA).await[0]["id"].as_str().unwrap().parse().unwrap();
+    let day = |text: &str| text.parse().unwrap();
+    let query = SlotsQuery { from: day("2026-11-30"), to: day("2026-12-07"), zone: UTC, length: None };
+    a_reader_dies(&app, "list slots", |process| {
+        let query = query.clone();
+        async move { list_slots(&process, &tenant(), &"intro".parse().unwrap(), &query).await.unwrap() }
+    })
+    .await;
+    a_reader_dies(&app, "read a booking", |process| {
+        let id = id.clone();
+        async move { read_booking(&process, &tenant(), &id).await.unwrap() }
+    })
+    .await;
+    a_reader_dies(&app, "read a booking as its guest", |process| {
+        let (id, token) = (id.clone(), token.clone());
+        async move { read_managed(&process, &tenant(), &id, &token).await.unwrap() }
+    })
+    .await;
+    a_reader_dies(&app, "list integrations", |process| async move {
+        list_integrations(&process, &tenant(), None).await.unwrap()
+    })
+    .await;
+    a_reader_dies(&app, "read an integration", |process| {
+        let integration = integration.clone();
+        async move { find_integration(&process, &tenant(), &integration).await.unwrap() }
+    })
+    .await;
+}
+
+#[test]
+fn no_flow_is_forgotten() {
+    let flows = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lib/src/flows/mod.rs");
+    let flows = public_functions(&std::fs::read_to_string(flows).unwrap());
+    assert!(flows.len() > 20, "{flows:?}");
+    let forgotten: Vec<_> =
+        flows.iter().filter(|flow| !dies_here(include_str!("crashes.rs"), flow)).collect();
+    assert!(forgotten.is_empty(), "these die nowhere in this file: {forgotten:?}");
+}
+
+#[test]
+fn a_forgotten_flow_is_seen() {
+    let flows = public_functions("pub use a::{Word, act, CONSTANT};\npub use b::other;\nuse c::own;\n");
+    assert_eq!(flows.into_iter().collect::<Vec<_>>(), ["act", "other"]);
+    assert!(dies_here("x.record(|process| act(&process, 1))", "act"));
+    assert!(!dies_here("react(&process)", "act") && !dies_here("act(&app)", "act"));
+}
+
+/// The functions among the `pub use` of a module. Each of them takes the app and makes calls: none is excused.
+fn public_functions(module: &str) -> BTreeSet<String> {
+    let statements = module.split(';').map(str::trim).filter_map(|text| text.strip_prefix("pub use "));
+    let names = statements.flat_map(|text| {
+        let names = text.rsplit("::").next().unwrap_or_default().trim_matches(['{', '}']);
+        names.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>()
+    });
+    names.filter(|name| name.starts_with(|first: char| first.is_ascii_lowercase())).collect()
+}
+
+/// Whether a process that can die does this.
+fn dies_here(tests: &str, flow: &str) -> bool {
+    let call = format!("{flow}(&process");
+    let begins = |at: usize| !tests[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+    tests.match_indices(&call).any(|(at, _)| begins(at))
 }
 
 #[tokio::test]
@@ -331,7 +835,7 @@ async fn a_dispatch_that_dies_anywhere_loses_nothing() {
     let mut slots = slots(&app).await;
     // A booking whose push did not come about, and a calendar to be polled, are due.
     let due = async |start: &str| {
-        app.google().faults.always("events.insert", fakes::google::errors::forbidden());
+        app.google().faults.always("events.insert", errors::forbidden());
         let booking = app.book_slot("intro", start).await.expect(201).clone();
         assert_eq!(booking["calendar_sync"], "pending");
         app.google().faults.clear();
@@ -341,8 +845,6 @@ async fn a_dispatch_that_dies_anywhere_loses_nothing() {
     let (dispatched, points) = app.record(|process| async move { dispatch(&process).await }).await;
     assert_eq!(dispatched.unwrap().handed_out, 2);
     app.local.drain().await;
-    // The sixteen queries are alike.
-    let points: Vec<_> = points.into_iter().filter(|point| point.op != "Query" || point.nth == 7).collect();
     print("dispatch", &points);
     for (point, death) in deaths(&points) {
         due(&slots.next().unwrap()).await;
@@ -356,9 +858,23 @@ async fn a_dispatch_that_dies_anywhere_loses_nothing() {
     }
 }
 
-async fn pull_once(app: &App, integration: &IntegrationId) {
-    let found = find_integration(app, &tenant(), integration).await.unwrap();
-    pull(app, &found).await.unwrap();
+#[tokio::test]
+async fn a_report_of_what_is_overdue_that_dies_anywhere_changes_nothing() {
+    let app = connected().await;
+    // A poll that nobody made for hours.
+    app.pass(TimeDelta::hours(3));
+    let (overdue, points) = app.record(|process| async move { report_overdue(&process).await }).await;
+    assert_eq!(overdue.unwrap(), 1);
+    print("report what is overdue", &points);
+    for (point, death) in deaths(&points) {
+        let crashed =
+            app.crash(point, death, |process| async move { report_overdue(&process).await.is_ok() }).await;
+        crashed.arrive();
+        assert_eq!(report_overdue(&app.process()).await.unwrap(), 1, "{point:?} {death:?}");
+    }
+    later(&app, 1).await;
+    agree(&app, "the report").await;
+    assert_eq!(report_overdue(&app.process()).await.unwrap(), 0, "it was made up for");
 }
 
 fn tenant() -> Tenant {
@@ -367,4 +883,8 @@ fn tenant() -> Tenant {
 
 fn id_of(booking: &Value) -> BookingId {
     booking["id"].as_str().unwrap().parse().unwrap()
+}
+
+fn token_of(booking: &Value) -> ManageToken {
+    ManageToken::presented(booking["manage_token"].as_str().unwrap())
 }

@@ -690,41 +690,10 @@ async fn a_claim_longer_than_twelve_hours_is_refused_by_name() {
     app.hold_for(LONG, START, Some(715)).await.expect_problem(422, "length-not-offered");
 }
 
-#[tokio::test]
-async fn every_act_costs_one_reading_and_one_write() {
-    let app = open().await;
-    // Event type and data key are in memory from here on.
-    app.book_slot(HALF, "2026-11-24T08:00:00Z").await.expect(201);
-    calls(&app);
-
-    let hold = held(&app.hold(HALF, START).await);
-    assert_eq!(calls(&app), ["BatchGetItem", "Query", "UpdateItem"]);
-    let booking = app.confirm(&hold).await.expect(201).clone();
-    assert_eq!(calls(&app), ["BatchGetItem", "Query", "TransactWriteItems"]);
-    app.cancel(&booking).await.expect(200);
-    assert_eq!(calls(&app), ["GetItem", "TransactWriteItems"]);
-    let booking = app.book_slot(HALF, START).await.expect(201).clone();
-    assert_eq!(calls(&app), ["BatchGetItem", "Query", "TransactWriteItems"]);
-    let path = format!("/v1/bookings/{}", booking["id"].as_str().unwrap());
-    app.admin(Method::DELETE, &path, None).await.expect(200);
-    assert_eq!(calls(&app), ["GetItem", "TransactWriteItems"]);
-    let hold = held(&app.hold(HALF, START).await);
-    calls(&app);
-    app.release(&hold).await.expect(204);
-    assert_eq!(calls(&app), ["TransactWriteItems"]);
-}
-
 // ---- Words of these tests
 
 fn faults(app: &TestApp) -> &Faults {
     &app.local.dynamodb.faults
-}
-
-/// The operations at the table since this was last asked, sorted: a wave's calls have no order.
-fn calls(app: &TestApp) -> Vec<String> {
-    let mut ops: Vec<_> = faults(app).take_calls().into_iter().map(|call| call.op).collect();
-    ops.sort();
-    ops
 }
 
 /// The token of a hold that was given.

@@ -9,7 +9,7 @@ use holdfast::calendars::EventId;
 use holdfast::domain::{BookingId, CalendarSync};
 use holdfast::flows::push;
 use serde_json::{Value, json};
-use tests::{ADA, ADA_ACCOUNT, BEGINNING, Callee, Crashed, Death, Point, TestApp};
+use tests::{ADA, ADA_ACCOUNT, BEGINNING, Callee, Crashed, Death, Point, REMEMBERED, TestApp};
 use tokio::join;
 
 /// A Tuesday on which Ada is free from 9:45 to 13:00 and from 14:00 on.
@@ -78,6 +78,7 @@ async fn the_booking(app: &TestApp) -> BookingId {
 
 /// Why nothing is offered.
 async fn reason(app: &TestApp) -> Value {
+    app.pass(REMEMBERED);
     let listing = app.listing("intro", "2026-11-24", "2026-11-28", "UTC").await;
     assert_eq!(listing.expect(200)["days"], json!([]));
     listing.body["reason"].clone()
@@ -370,6 +371,7 @@ async fn nothing_is_offered_before_the_first_pull_is_done() {
         list.open();
     });
     arrived.expect(200);
+    app.pass(REMEMBERED);
     assert!(app.is_offered("intro", TEN).await);
     assert!(!app.is_offered("intro", "2026-11-24T09:30:00Z").await, "the stand-up");
 }
@@ -762,50 +764,4 @@ async fn connecting_an_account_again_renews_its_integration() {
     assert!(!app.is_offered("intro", "2026-11-24T09:30:00Z").await, "the stand-up blocks again");
     assert_eq!(booked(&app, TEN).await["calendar_sync"], "synced");
     agree(&app, 1).await;
-}
-
-// What it costs.
-
-#[tokio::test]
-async fn a_push_is_one_read_two_writes_and_one_call() {
-    let (app, _) = connected().await;
-    let token = hold(&app, TEN).await;
-    app.local.dynamodb.faults.take_calls();
-    google_calls(&app);
-    let mut commit = app.local.dynamodb.faults.gate("TransactWriteItems", When::After);
-    let (confirmed, ()) = join!(app.confirm(&token), async {
-        commit.reached().await;
-        app.local.dynamodb.faults.take_calls();
-        commit.open();
-    });
-    assert_eq!(confirmed.expect(201)["calendar_sync"], "synced");
-    let calls: Vec<_> = app.local.dynamodb.faults.take_calls().into_iter().map(|call| call.op).collect();
-    assert_eq!(calls, ["UpdateItem", "GetItem", "UpdateItem"]);
-    assert_eq!(google_calls(&app), ["events.insert"]);
-}
-
-#[tokio::test]
-async fn a_poll_of_an_idle_calendar_is_two_writes_and_one_call_and_leaves_no_trace() {
-    for (conflicts, calls) in [
-        (json!([ADA_ACCOUNT]), vec!["events.list"]),
-        (json!([ADA_ACCOUNT, FAMILY]), vec!["freeBusy.query", "events.list"]),
-    ] {
-        let (app, integration) = connected().await;
-        app.set_integration(&integration, &json!({ "conflict_calendars": conflicts })).await.expect(200);
-        app.tick_for(4).await;
-        let items = app.items().await.len();
-        app.local.dynamodb.faults.take_calls();
-        google_calls(&app);
-        app.tick_for(2).await;
-        let writes = app
-            .local
-            .dynamodb
-            .faults
-            .take_calls()
-            .into_iter()
-            .filter(|call| !matches!(call.op.as_str(), "Query" | "GetItem" | "BatchGetItem"));
-        assert_eq!(writes.map(|call| call.op).collect::<Vec<_>>(), ["UpdateItem", "UpdateItem"]);
-        assert_eq!(google_calls(&app), calls);
-        assert_eq!(app.items().await.len(), items);
-    }
 }

@@ -8,12 +8,18 @@
 )]
 
 mod bad_input;
+mod budgets;
+mod calendars;
 mod connecting;
+mod contracts;
 mod crashes;
 mod exactly_one;
 mod exactly_one_event;
+mod faults;
+mod lambda;
 mod openapi;
 mod randomized;
+mod roles;
 mod rooms;
 mod secrets;
 mod time;

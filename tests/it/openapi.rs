@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 
 use holdfast::http::Problem;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tests::Answer;
+use tests::contract::{errors, validator};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -59,15 +60,8 @@ fn every_route_is_documented_and_every_documented_route_is_there() {
         let source = std::fs::read_to_string(function.expect("an entry").path().join("src/lib.rs"));
         routed.extend(routes(&source.expect("a lib.rs")));
     }
-    let document = served();
-    let paths = document["paths"].as_object().expect("paths");
-    let documented = paths.iter().flat_map(|(path, item)| {
-        let methods = METHODS.iter().filter(|method| item.get(method).is_some());
-        methods.map(move |method| format!("{method} {path}"))
-    });
-    let documented: BTreeSet<String> = documented.collect();
     assert!(routed.len() >= 19, "only {} routes were read", routed.len());
-    assert_eq!(routed, documented);
+    assert_eq!(routed, documented_routes());
 }
 
 #[test]
@@ -127,6 +121,12 @@ fn problems_have_their_media_type_and_admins_and_guests_their_tokens() {
     }
 }
 
+/// `get /v1/health` and so on, as the document names them.
+pub(crate) fn documented_routes() -> BTreeSet<String> {
+    let document = served();
+    operations(&document).map(|(path, method, _)| format!("{method} {path}")).collect()
+}
+
 /// Fails when the document does not say what this answer is.
 #[track_caller]
 pub(crate) fn documented(method: &str, path: &str, answer: &Answer) {
@@ -138,53 +138,63 @@ pub(crate) fn documented(method: &str, path: &str, answer: &Answer) {
     let kind = answer.header("content-type").expect("a content type");
     let schema = &said["content"][&kind]["schema"];
     assert!(schema.is_object(), "{method} {path}: {kind} is not documented");
-    let mut wrong = Vec::new();
-    compare(&document, schema, &answer.body, "", &mut wrong);
+    let wrong = errors("body", &validator(&closed(&document, schema, false)), &answer.body);
     assert_eq!(wrong, Vec::<String>::new(), "{method} {path}: {}", answer.text);
 }
 
-/// As much of JSON Schema as the document uses. A field that the schema does not name is wrong too.
-fn compare(document: &Value, schema: &Value, value: &Value, at: &str, wrong: &mut Vec<String>) {
-    let whole = |schema: &Value| match schema["$ref"].as_str() {
-        Some(pointer) => document.pointer(pointer.trim_start_matches('#')).expect("a schema").clone(),
-        None => schema.clone(),
-    };
-    let schema = whole(schema);
-    if let Some(choices) = schema["oneOf"].as_array() {
-        let choice = choices.iter().find(|choice| (choice["type"] == "null") == value.is_null());
-        return compare(document, choice.expect("a choice"), value, at, wrong);
+/// A schema with all that it refers to, and closed: a field that it does not name is wrong. One that is a part of
+/// another leaves that to the whole.
+fn closed(document: &Value, schema: &Value, is_part: bool) -> Value {
+    if let Some(pointer) = schema["$ref"].as_str() {
+        let named = document.pointer(pointer.trim_start_matches('#')).expect("a schema");
+        return closed(document, named, is_part);
     }
-    let kind = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    let kinds = &schema["type"];
-    let is_kind = kinds == kind || kinds.as_array().is_some_and(|kinds| kinds.contains(&kind.into()));
-    if !is_kind && schema["allOf"].is_null() {
-        wrong.push(format!("{at}: {kind}, not {kinds}"));
-    }
-    for (n, item) in value.as_array().into_iter().flatten().enumerate() {
-        compare(document, &schema["items"], item, &format!("{at}/{n}"), wrong);
-    }
-    let parts =
-        schema["allOf"].as_array().map_or(vec![schema.clone()], |parts| parts.iter().map(whole).collect());
-    let is_free = parts.iter().all(|part| part["properties"].is_null());
-    let Some(fields) = value.as_object().filter(|_| !is_free) else { return };
-    for name in parts.iter().filter_map(|part| part["required"].as_array()).flatten() {
-        if !fields.contains_key(name.as_str().expect("a name")) {
-            wrong.push(format!("{at}/{name}: missing"));
+    match schema {
+        Value::Object(keywords) => {
+            let closed =
+                keywords.iter().map(|(name, value)| (name.clone(), closed(document, value, name == "allOf")));
+            let mut closed: Map<_, _> = closed.collect();
+            if !is_part && (closed.contains_key("properties") || closed.contains_key("allOf")) {
+                closed.insert("unevaluatedProperties".to_owned(), false.into());
+            }
+            closed.into()
         }
+        Value::Array(schemas) => schemas.iter().map(|schema| closed(document, schema, is_part)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => schema.clone(),
     }
-    for (name, value) in fields {
-        match parts.iter().find_map(|part| part["properties"].get(name)) {
-            Some(schema) => compare(document, schema, value, &format!("{at}/{name}"), wrong),
-            None => wrong.push(format!("{at}/{name}: not documented")),
-        }
+}
+
+#[test]
+fn an_answer_that_the_document_does_not_describe_is_found() {
+    let document = served();
+    let slot = json!({ "start": "2026-11-24T10:00:00Z", "end": "2026-11-24T10:30:00Z" });
+    let mut held = slot.clone();
+    held["hold"] = json!("hold_x");
+    held["expires_at"] = json!("2026-11-24T09:00:00Z");
+    let hold = validator(&closed(&document, &json!({ "$ref": "#/components/schemas/HoldView" }), false));
+    assert_eq!(errors("body", &hold, &held), Vec::<String>::new());
+    let with = |name: &str, value: Value| {
+        let mut body = held.clone();
+        body[name] = value;
+        body
+    };
+    for (what, body) in [
+        ("a field more", with("holds", json!("hold_x"))),
+        ("a field less", slot),
+        ("a type", with("hold", json!(7))),
+        ("a part's type", with("start", json!(7))),
+        ("a format", with("end", json!("soon"))),
+        ("a null", with("expires_at", Value::Null)),
+    ] {
+        assert!(!errors("body", &hold, &body).is_empty(), "{what}");
     }
+    // Beneath lists and choices, too.
+    let days = |day: Value| json!({ "time_zone": "UTC", "days": [day] });
+    let slots = validator(&closed(&document, &json!({ "$ref": "#/components/schemas/SlotsView" }), false));
+    let day = json!({ "date": "2026-11-24", "slots": [] });
+    assert_eq!(errors("body", &slots, &days(day)), Vec::<String>::new());
+    let day = json!({ "date": "2026-11-24", "slots": [], "free": 0 });
+    assert!(!errors("body", &slots, &days(day)).is_empty());
 }
 
 /// The document as clients get it.

@@ -20,8 +20,8 @@ const ROOMS: [(&str, &[&str], &[&str]); 6] = [
             "reqwest",
         ],
     ),
-    ("store", &["store", "domain", "clock"], &["StatusCode", "axum", "reqwest", "aws_sdk_kms"]),
-    ("vault", &["vault", "domain"], &["StatusCode", "axum", "reqwest", "aws_sdk_dynamodb"]),
+    ("store", &["store", "domain", "clock", "aws"], &["StatusCode", "axum", "reqwest", "aws_sdk_kms"]),
+    ("vault", &["vault", "domain", "aws"], &["StatusCode", "axum", "reqwest", "aws_sdk_dynamodb"]),
     ("calendars", &["calendars", "domain", "clock"], &["axum", "aws_"]),
     (
         "flows",
@@ -140,7 +140,7 @@ fn sources(dir: &Path) -> Vec<PathBuf> {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             files.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
             files.push(path);
         }
     }

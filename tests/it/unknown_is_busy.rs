@@ -9,7 +9,7 @@ use fakes::Fault;
 use fakes::google::{EventSpec, errors};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::TestApp;
+use tests::{REMEMBERED, TestApp};
 
 /// Hedy works around the clock and is booked by five minutes: what is not offered is what blocks.
 const HEDY: &str = "hst_hedy1";
@@ -50,8 +50,13 @@ fn add(app: &TestApp, calendar: &str, from: &str, to: &str) -> String {
     app.google().add_event(MAIN, calendar, EventSpec::new("Busy", at(from), at(to)))
 }
 
-/// What is not offered of a UTC date, from its first minute to its last.
+/// What is not offered of a UTC date, from its first minute to its last, once every change has shown.
 async fn taken(app: &TestApp, date: &str) -> Vec<String> {
+    app.pass(REMEMBERED);
+    taken_now(app, date).await
+}
+
+async fn taken_now(app: &TestApp, date: &str) -> Vec<String> {
     let date: NaiveDate = date.parse().unwrap();
     let next = date.succ_opt().unwrap();
     let listing = app.listing(ANY, &date.to_string(), &next.to_string(), "UTC").await;
@@ -73,6 +78,11 @@ async fn taken(app: &TestApp, date: &str) -> Vec<String> {
 }
 
 async fn assert_unavailable(app: &TestApp) {
+    app.pass(REMEMBERED);
+    assert_unavailable_now(app).await;
+}
+
+async fn assert_unavailable_now(app: &TestApp) {
     let listing = app.listing(ANY, DAY, NEXT_DAY, "UTC").await;
     assert_eq!(listing.expect(200)["reason"], "calendar-unavailable");
     assert_eq!(listing.body["days"], json!([]));
@@ -360,10 +370,10 @@ async fn an_hour_after_the_last_good_reading_nothing_is_offered_or_taken() {
     add(&app, MAIN, "09:00", "09:30");
     app.sync(&id).await.expect(200);
     app.pass(TimeDelta::minutes(60));
-    assert_eq!(taken(&app, DAY).await, ["09:00-09:30"]);
+    assert_eq!(taken_now(&app, DAY).await, ["09:00-09:30"]);
     app.hold(ANY, "2026-11-25T12:00:00Z").await.expect(201);
     app.pass(TimeDelta::seconds(1));
-    assert_unavailable(&app).await;
+    assert_unavailable_now(&app).await;
     app.sync(&id).await.expect(200);
     assert_eq!(taken(&app, DAY).await, ["09:00-09:30", "12:00-12:05"]);
     app.hold(ANY, "2026-11-25T14:00:00Z").await.expect(201);
@@ -382,16 +392,20 @@ async fn polls_keep_the_reading_young_only_while_they_succeed() {
     let (app, id) = connected().await;
     tick_every(&app, 2, 70).await;
     assert_eq!(app.integration(&id).await["last_sync_at"], "2026-11-23T07:10:00Z");
-    assert_eq!(taken(&app, DAY).await, [""; 0], "connected more than an hour ago, polled every two minutes");
+    assert_eq!(
+        taken_now(&app, DAY).await,
+        [""; 0],
+        "connected more than an hour ago, polled every two minutes"
+    );
 
     app.google().break_calendar(MAIN, "notFound");
     tick_every(&app, 6, 60).await;
-    assert_eq!(taken(&app, DAY).await, [""; 0]);
+    assert_eq!(taken_now(&app, DAY).await, [""; 0]);
     tick_every(&app, 1, 1).await;
     let integration = app.integration(&id).await;
     assert_eq!(integration["status"], "error");
     assert!(integration["next_sync_at"].is_string(), "it is tried again: {integration}");
-    assert_unavailable(&app).await;
+    assert_unavailable_now(&app).await;
 
     app.google().mend_calendar(MAIN);
     tick_every(&app, 20, 80).await;
@@ -554,6 +568,7 @@ async fn time_that_was_never_read_is_not_offered() {
     app.hold(ANY, "2026-12-24T00:00:00Z").await.expect_problem(409, "slot-taken");
     app.book_slot(ANY, "2027-01-15T09:00:00Z").await.expect_problem(409, "slot-taken");
     app.sync(&id).await.expect(200);
+    app.pass(REMEMBERED);
     assert_eq!(app.starts(ANY, "2026-12-24", "2026-12-25").await.len(), 288);
     app.hold(ANY, "2026-12-24T00:00:00Z").await.expect(201);
 }

@@ -85,15 +85,11 @@ impl TestApp {
 
     /// Lets a fresh process do something, and gives the calls that it made.
     pub async fn record<T, F: Future<Output = T>>(&self, act: impl FnOnce(App) -> F) -> (T, Vec<Point>) {
-        for callee in Callee::ALL {
-            self.faults(callee).take_calls();
-        }
+        self.take_calls();
         let done = act(self.process()).await;
         let mut counts: BTreeMap<(Callee, String), usize> = BTreeMap::new();
-        for callee in Callee::ALL {
-            for call in self.faults(callee).take_calls() {
-                *counts.entry((callee, call.op)).or_default() += 1;
-            }
+        for (callee, call) in self.take_calls() {
+            *counts.entry((callee, call.op)).or_default() += 1;
         }
         let points = counts.into_iter().flat_map(|((callee, op), count)| {
             (0..count).map(move |nth| Point { callee, op: op.clone(), nth })

@@ -1,5 +1,11 @@
 //! The kit: the whole product on loopback, a clock that stands still until it is moved, and verbs in the
 //! visitor's words.
+//!
+//! Every [`TestApp`] holds all that the product and the simulated Google say to each other against Google's own
+//! schemas ([`contract`]), and fails at its end if any of it broke them. They lie in `../shared/schemas` beside the
+//! checkout, or where `HOLDFAST_SCHEMAS` says; where they are absent, the tests of the contract say `skipped`. In what
+//! the simulated Google is stricter or laxer than the real one is a table in the docs of [`fakes::google`].
+//! [`TestApp::cost`] says what an act costs.
 
 #![expect(
     clippy::expect_used,
@@ -11,13 +17,16 @@ mod agreement;
 mod answer;
 mod catalog;
 mod claims;
+pub mod contract;
+mod cost;
 mod crash;
+mod lambda;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fakes::google::Google;
+use fakes::google::{Exchange, Google};
 use holdfast::App;
 use holdfast::clock::Clock;
 use holdfast::domain::{Booking, BookingId, Tenant};
@@ -26,7 +35,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 pub use answer::Answer;
+pub use contract::Contract;
+pub use cost::Cost;
 pub use crash::{Callee, Crashed, Death, Point};
+pub use lambda::{FUNCTIONS, Lambda, Outcome, binary};
 
 /// The tenant of the demo data.
 pub const TENANT: &str = "demo";
@@ -38,6 +50,8 @@ pub const ADA_ACCOUNT: &str = "ada@example.com";
 pub const GRACE: &str = "hst_grace1";
 /// Grace's account.
 pub const GRACE_ACCOUNT: &str = "grace@example.com";
+/// For so long the listing may go by what it knew of a host: another function's change shows after it.
+pub const REMEMBERED: TimeDelta = TimeDelta::seconds(31);
 /// When every test begins: a Monday morning in winter, before anybody works.
 pub const BEGINNING: &str = "2026-11-23T06:00:00Z";
 
@@ -50,6 +64,7 @@ pub struct TestApp {
     http: reqwest::Client,
     admin: String,
     heard: Mutex<Vec<Answer>>,
+    ledger: Arc<contract::Ledger>,
 }
 
 impl TestApp {
@@ -66,9 +81,14 @@ impl TestApp {
 
     /// The same with other options.
     pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
+        Self::at(BEGINNING, change).await
+    }
+
+    /// The same at another time, an RFC 3339 instant.
+    pub async fn at(beginning: &str, change: impl FnOnce(&mut Options)) -> Self {
         // reqwest wants a provider even for plain http; the first test installs it for all.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let beginning: DateTime<Utc> = BEGINNING.parse().expect("an instant");
+        let beginning: DateTime<Utc> = beginning.parse().expect("an instant");
         let now = Arc::new(AtomicI64::new(beginning.timestamp_millis()));
         let mut options = Options {
             port: 0,
@@ -77,6 +97,8 @@ impl TestApp {
             stream: true,
             schedules: false,
             seed: true,
+            invoke: None,
+            calendar: None,
             settings: Vec::new(),
         };
         change(&mut options);
@@ -84,10 +106,17 @@ impl TestApp {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(64)
+            // Loopback is plain: reading the machine's certificates would take longer than everything else here.
+            .tls_certs_only([])
             .build()
             .expect("a client");
         let admin = local.admin_token(TENANT);
-        Self { local, now, http, admin, heard: Mutex::default() }
+        let ledger = Arc::<contract::Ledger>::default();
+        if let Some((google, contract)) = local.google.as_ref().zip(Contract::official()) {
+            let ledger = Arc::clone(&ledger);
+            google.observe(move |exchange: &Exchange| ledger.enter(contract, exchange));
+        }
+        Self { local, now, http, admin, heard: Mutex::default(), ledger }
     }
 
     /// The state that the product's handlers have.
@@ -109,6 +138,11 @@ impl TestApp {
     /// The simulated Google.
     pub fn google(&self) -> &Google {
         self.local.google.as_ref().expect("the simulated Google")
+    }
+
+    /// What of the exchanges with Google was held against its contract.
+    pub fn ledger(&self) -> &contract::Ledger {
+        &self.ledger
     }
 
     /// The tenant of the demo data.
@@ -312,6 +346,20 @@ impl TestApp {
     pub fn our_events(&self, account: &str, calendar: &str) -> Vec<Value> {
         let is_ours = |event: &Value| event["extendedProperties"]["private"]["holdfast_booking"].is_string();
         self.google().events(account, calendar).into_iter().filter(is_ours).collect()
+    }
+}
+
+impl Drop for TestApp {
+    /// A test during which the contract with Google was broken has failed, whatever else it found.
+    fn drop(&mut self) {
+        let wrong = self.ledger.take_wrong();
+        let report = format!("the contract with Google was broken:\n{}", wrong.join("\n"));
+        if !std::thread::panicking() {
+            assert!(wrong.is_empty(), "{report}");
+        } else if !wrong.is_empty() {
+            // Most likely why the test has failed already.
+            eprintln!("{report}");
+        }
     }
 }
 

@@ -1,0 +1,122 @@
+//! The roles of template.yaml against what the functions call: nothing is missing, and nothing is too much.
+//!
+//! The stand-ins refuse what was not granted, in every test of this suite; here everything that a function can
+//! call is called once, so that what was never used shows.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use fakes::Grant;
+use fakes::google::EventSpec;
+use holdfast::domain::IntegrationId;
+use holdfast::store::StoreError;
+use reqwest::Method;
+use serde_json::json;
+use tests::{ADA, ADA_ACCOUNT, GRACE, GRACE_ACCOUNT, TENANT, TestApp};
+
+/// More days than one transaction takes.
+const DAYS: i64 = 120;
+
+#[tokio::test]
+async fn every_call_is_granted_and_every_grant_is_used() {
+    let mut used = BTreeSet::new();
+    let mut granted = BTreeSet::new();
+    for app in [guests().await, calendars().await] {
+        assert_eq!(app.local.dead_letters(), Vec::<serde_json::Value>::new());
+        let key = app.local.kms.key_arn();
+        let named = |grant: &Grant| Grant { resource: grant.resource.replace(key, "Key"), ..grant.clone() };
+        used.extend(app.local.iam().used().iter().map(named));
+        granted = app.local.iam().grants().iter().map(named).collect();
+    }
+    assert_eq!(complaints(&granted, &used), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_not_granted_is_refused() {
+    let app = TestApp::start().await;
+    let mut config = app.app().config.as_ref().clone();
+    config.aws.function = Some("slots".to_owned());
+    let slots = holdfast::App::new(config, app.app().clock.clone());
+    let refused = slots.store.put_tenant(&app.tenant(), "Mallory").await.unwrap_err();
+    assert!(matches!(refused, StoreError::Refused(_)), "{refused}");
+    assert!(slots.store.has_tenant(&app.tenant()).await.unwrap(), "reading is granted");
+}
+
+fn complaints(granted: &BTreeSet<Grant>, used: &BTreeSet<Grant>) -> Vec<String> {
+    let missing = used.difference(granted).map(|grant| format!("{grant}: not granted"));
+    let idle = granted.difference(used).map(|grant| format!("{grant}: granted and never used"));
+    missing.chain(idle).collect()
+}
+
+/// Guests come before any calendar is connected: the first booking makes the tenant's data key.
+async fn guests() -> TestApp {
+    let app = TestApp::start().await;
+    let free = app.starts("intro", "2026-11-24", "2026-11-28").await;
+    let hold = app.hold("intro", &free[0]).await.expect(201)["hold"].clone();
+    let release = format!("/v1/tenants/{TENANT}/holds/release");
+    app.send(Method::POST, &release, Some(&json!({ "hold": hold }))).await.expect(204);
+    let hold = app.hold("intro", &free[0]).await.expect(201)["hold"].as_str().unwrap().to_owned();
+    let booking = app.confirm(&hold).await.expect(201).clone();
+    app.send(Method::GET, "/v1/health", None).await.expect(200);
+    app.cancel(&booking).await.expect(200);
+    app.tick().await;
+    app.connect(GRACE, GRACE_ACCOUNT).await;
+    app
+}
+
+/// Everything that has to do with a calendar, the rare ways included.
+async fn calendars() -> TestApp {
+    let app = TestApp::start().await;
+    let id = app.connect(ADA, ADA_ACCOUNT).await;
+    let free = app.starts("intro", "2026-11-24", "2026-11-28").await;
+    let booking = app.book_slot("intro", &free[0]).await.expect(201).clone();
+    app.book_slot("intro", free.last().unwrap()).await.expect(201);
+    app.tick_for(3).await;
+    app.calendars(&id).await.expect(200);
+    app.sync(&id).await.expect(200);
+
+    // So many days that what a pull has read is committed in parts: on demand, by the schedule, and after a
+    // reconnect, which also finds bookings of ours in the calendar.
+    app.put_event_type("far", ADA, &[30], 15, 365).await;
+    let fill = |from: i64| {
+        (0..DAYS).map(move |day| from + day).map(|day| {
+            let start = app.now() + TimeDelta::days(day);
+            app.google().add_event(
+                ADA_ACCOUNT,
+                ADA_ACCOUNT,
+                EventSpec::new("Off", start, start + TimeDelta::hours(1)),
+            )
+        })
+    };
+    let events: Vec<String> = fill(100).collect();
+    app.sync(&id).await.expect(200);
+    for event in &events {
+        app.google().remove_event(ADA_ACCOUNT, ADA_ACCOUNT, event);
+    }
+    app.tick_for(3).await;
+    let _events: Vec<String> = fill(100).collect();
+    assert_eq!(app.connect(ADA, ADA_ACCOUNT).await, id);
+
+    // Tokens that have ended are renewed by whoever comes first.
+    for act in 0..3 {
+        app.pass(TimeDelta::minutes(61));
+        match act {
+            0 => drop(app.cancel(&booking).await),
+            1 => drop(app.calendars(&id).await),
+            _ => app.tick().await,
+        }
+    }
+
+    // A disconnect, finished at once; and one whose rest is left to the schedule.
+    app.disconnect(&id).await.expect(200);
+    let id: IntegrationId = app.connect(ADA, ADA_ACCOUNT).await.parse().unwrap();
+    app.local.dynamodb.faults.next("TransactWriteItems", fakes::dynamodb::internal_error());
+    app.disconnect(id.as_str()).await;
+    app.tick_for(5).await;
+
+    // Something that nobody took care of for hours.
+    app.connect(ADA, ADA_ACCOUNT).await;
+    app.pass(TimeDelta::hours(3));
+    app.local.daily().await;
+    app
+}
