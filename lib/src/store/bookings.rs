@@ -98,6 +98,20 @@ impl Store {
         self.commit(&changes).await
     }
 
+    /// Takes the lease on an item and gives the item as it is then. [`StoreError::Conflict`] when somebody else has
+    /// it, or there is no such item; a repeated try finds its own.
+    pub(super) async fn take_lease(&self, key: Key, lease: &Lease) -> Result<Item, StoreError> {
+        let change = Change::update(key, "SET lease_id = :id, lease_until = :until")
+            .when(
+                "attribute_exists(pk) AND (attribute_not_exists(lease_until) OR lease_until <= :now \
+                 OR lease_id = :id)",
+            )
+            .value(":id", text(&lease.id))
+            .value(":until", seconds(lease.until))
+            .value(":now", seconds(self.clock.now()));
+        self.commit_returning(&change).await
+    }
+
     /// Takes the lease for a push and gives the booking as it is then. [`StoreError::Conflict`] when another push
     /// has it, or there is no such booking.
     pub async fn lease_booking(
@@ -106,15 +120,7 @@ impl Store {
         id: &BookingId,
         lease: &Lease,
     ) -> Result<Booking, StoreError> {
-        let change = Change::update(Key::booking(tenant, id), "SET lease_id = :id, lease_until = :until")
-            .when(
-                "attribute_exists(pk) AND (attribute_not_exists(lease_until) OR lease_until <= :now \
-                 OR lease_id = :id)",
-            )
-            .value(":id", text(&lease.id))
-            .value(":until", seconds(lease.until))
-            .value(":now", seconds(self.clock.now()));
-        read_booking(self.commit_returning(&change).await?)
+        read_booking(self.take_lease(Key::booking(tenant, id), lease).await?)
     }
 
     /// Writes the outcome of a push and ends its lease, if the booking is still the one that was pushed.

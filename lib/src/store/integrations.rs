@@ -309,16 +309,7 @@ impl Store {
         integration: &Integration,
         lease: &Lease,
     ) -> Result<Integration, StoreError> {
-        let change = Change::update(self.key_of(integration), "SET lease_id = :id, lease_until = :until")
-            .when(
-                "attribute_exists(pk) AND (attribute_not_exists(lease_until) OR lease_until <= :now \
-                 OR lease_id = :id)",
-            )
-            // A repeated try finds its own lease.
-            .value(":id", text(&lease.id))
-            .value(":until", seconds(lease.until))
-            .value(":now", seconds(self.clock.now()));
-        read_integration(self.commit_returning(&change).await?)
+        read_integration(self.take_lease(self.key_of(integration), lease).await?)
     }
 
     /// Asks for a sync now, of whoever comes next. Nothing happens to an integration that is gone.
