@@ -17,19 +17,11 @@ fn ticks(count: i64) -> Ticks {
 }
 
 fn event_type(length: Ticks, interval: Ticks) -> EventType {
-    EventType {
-        slug: "intro".parse().unwrap(),
-        host: "hst_ada1".parse().unwrap(),
-        title: "Intro".to_owned(),
-        description: None,
-        lengths: vec![length],
-        interval,
-        buffer_before: Ticks::ZERO,
-        buffer_after: Ticks::ZERO,
-        notice: Ticks::ZERO,
-        window_days: 30,
-        active: true,
-    }
+    serde_json::from_value(serde_json::json!({
+        "slug": "intro", "host": "hst_ada1", "title": "Intro", "lengths": [length], "interval": interval,
+        "window_days": 30, "active": true,
+    }))
+    .unwrap()
 }
 
 /// One question, without the zones in which it is asked.

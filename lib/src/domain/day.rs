@@ -37,6 +37,12 @@ impl Claim {
         self.0
     }
 
+    /// When a hold with this number ends.
+    pub fn ends_at(self) -> DateTime<Utc> {
+        let seconds = i64::try_from(self.0 / NONCES).unwrap_or(i64::MAX);
+        DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
     /// Whether a cell with this number is taken at `now`.
     pub fn is_alive(self, now: DateTime<Utc>) -> bool {
         self > Self::now(now)

@@ -9,14 +9,21 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{EventTypeSlug, HostId, Span, Tick, Ticks};
+use super::{EventTypeSlug, HostId, ScheduleId, Span, Tick, Ticks};
 
 /// The farthest that a host can be booked ahead: two years.
 const LONGEST_WINDOW_DAYS: u16 = 730;
 const LONGEST_TITLE: usize = 200;
+/// More than a form can ask or a calendar takes.
+const MOST_LENGTHS: usize = 20;
+const MOST_QUESTIONS: usize = 20;
+const MOST_REMINDERS: usize = 5;
+/// Four weeks of minutes: Google takes no earlier reminder.
+const EARLIEST_REMINDER: u16 = 40_320;
 
 /// Something that a guest can book. Lengths of time are written in minutes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct EventType {
     /// Its name in the tenant's public URLs.
     pub slug: EventTypeSlug,
@@ -44,14 +51,164 @@ pub struct EventType {
     pub window_days: u16,
     /// Whether guests can see and book it.
     pub active: bool,
+    /// Whether it stands in the tenant's public list; one that does not is booked by its link.
+    #[serde(default = "yes")]
+    pub listed: bool,
+    /// The host's schedule that it goes by; the host's default when `None`.
+    #[serde(default)]
+    pub schedule: Option<ScheduleId>,
+    /// The most bookings on one local date of its schedule; any number when `None`.
+    #[serde(default)]
+    pub max_per_day: Option<u16>,
+    /// Where it takes place.
+    #[serde(default)]
+    pub location: Option<Location>,
+    /// What the guest is asked.
+    #[serde(default)]
+    pub questions: Vec<Question>,
+    /// Template of the calendar event's title; a default one when `None`.
+    #[serde(default)]
+    pub event_title: Option<String>,
+    /// Template of the calendar event's description; a default one when `None`.
+    #[serde(default)]
+    pub event_description: Option<String>,
+    /// Minutes before the start at which the host is reminded by the calendar.
+    #[serde(default = "usual_reminders")]
+    pub reminders: Vec<u16>,
+    /// Whether people who share the host's calendar see the event's details.
+    #[serde(default)]
+    pub visibility: Visibility,
+    /// Whether a guest's booking waits for the host's yes.
+    #[serde(default)]
+    pub needs_confirmation: bool,
+    /// How long it waits; one that nobody answers is declined.
+    #[serde(default = "a_day")]
+    pub confirm_within: Ticks,
+    /// The least time before the start at which a guest may still cancel.
+    #[serde(default)]
+    pub cancel_notice: Ticks,
+    /// The least time before the start at which a guest may still move the booking.
+    #[serde(default)]
+    pub reschedule_notice: Ticks,
+    /// Kept because bookings refer to it; offered no more.
+    #[serde(default)]
+    pub archived: bool,
+    /// Was another host's once, whose bookings may refer to it.
+    #[serde(default)]
+    pub was_moved: bool,
+    /// Raised by every change: the `ETag`.
+    #[serde(default)]
+    pub revision: u64,
+}
+
+/// Where a booking takes place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Location {
+    /// A Google Meet made with the calendar event.
+    GoogleMeet,
+    /// The host calls the guest, who must give a number.
+    GuestPhone,
+    /// The guest calls this number.
+    HostPhone {
+        /// As guests are to dial it.
+        number: String,
+    },
+    /// A place.
+    InPerson {
+        /// Its address.
+        address: String,
+    },
+    /// A video room of one's own.
+    VideoLink {
+        /// An `https:` URL.
+        url: String,
+    },
+}
+
+impl Location {
+    /// The word in bodies.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::GoogleMeet => "google_meet",
+            Self::GuestPhone => "guest_phone",
+            Self::HostPhone { .. } => "host_phone",
+            Self::InPerson { .. } => "in_person",
+            Self::VideoLink { .. } => "video_link",
+        }
+    }
+}
+
+/// How much of the calendar event others see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// That the time is taken.
+    #[default]
+    Private,
+    /// What the calendar shows of its events by default.
+    Default,
+    /// Everything.
+    Public,
+}
+
+/// Something that the guest is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// The name of its answer: 1 to 40 of `a-z`, `0-9` and `_`.
+    pub key: String,
+    /// The question.
+    pub label: String,
+    /// What an answer looks like.
+    #[serde(flatten)]
+    pub kind: QuestionKind,
+    /// Whether it must be answered.
+    #[serde(default)]
+    pub required: bool,
+}
+
+/// What an answer looks like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum QuestionKind {
+    /// One line.
+    Text,
+    /// Several lines.
+    LongText,
+    /// One of these.
+    Choice {
+        /// What there is to choose from.
+        options: Vec<String>,
+    },
+    /// True or false.
+    Checkbox,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn a_day() -> Ticks {
+    Ticks::from_minutes(24 * 60).unwrap_or(Ticks::ZERO)
+}
+
+fn usual_reminders() -> Vec<u16> {
+    vec![15, 60]
 }
 
 impl EventType {
+    /// Whether guests can book it now.
+    pub fn is_open(&self) -> bool {
+        self.active && !self.archived
+    }
+
     /// Whether it can be offered at all: every field that is wrong, by name, and what it must be.
     pub fn check(&self) -> Result<(), Vec<(&'static str, &'static str)>> {
         let buffers = self.buffer_before.minutes() + self.buffer_after.minutes();
         let too_long = |length: &Ticks| length.minutes() + buffers > Ticks::LONGEST_CLAIM.minutes();
         let distinct: BTreeSet<_> = self.lengths.iter().collect();
+        let keys: BTreeSet<_> = self.questions.iter().map(|question| &question.key).collect();
+        let reminders: BTreeSet<_> = self.reminders.iter().collect();
         let wrong: Vec<_> = [
             (
                 "title",
@@ -59,12 +216,23 @@ impl EventType {
                 self.title.trim().is_empty() || self.title.chars().count() > LONGEST_TITLE,
             ),
             ("lengths", "must name at least one length", self.lengths.is_empty()),
+            ("lengths", "must name at most 20 lengths", self.lengths.len() > MOST_LENGTHS),
             ("lengths", "must name each length once", distinct.len() < self.lengths.len()),
             ("lengths", "must be 5 minutes or longer", self.lengths.contains(&Ticks::ZERO)),
             ("lengths", "must not exceed 12 hours, buffers included", self.lengths.iter().any(too_long)),
             ("interval", "must be 5 minutes or longer", self.interval < Ticks::ONE),
             ("window_days", "must be 1 to 730 days", !(1..=LONGEST_WINDOW_DAYS).contains(&self.window_days)),
             ("notice", "must be shorter than the booking window", self.notice >= self.window()),
+            ("max_per_day", "must be at least 1", self.max_per_day == Some(0)),
+            ("questions", "must be at most 20", self.questions.len() > MOST_QUESTIONS),
+            ("questions", "must each have a key of its own", keys.len() < self.questions.len()),
+            ("reminders", "must be at most 5", self.reminders.len() > MOST_REMINDERS),
+            ("reminders", "must name each time once", reminders.len() < self.reminders.len()),
+            (
+                "reminders",
+                "must be at most 40320 minutes before",
+                self.reminders.iter().any(|at| *at > EARLIEST_REMINDER),
+            ),
         ]
         .into_iter()
         .filter_map(|(field, message, wrong)| wrong.then_some((field, message)))
@@ -118,19 +286,11 @@ mod tests {
     }
 
     fn intro() -> EventType {
-        EventType {
-            slug: "intro".parse().unwrap(),
-            host: "hst_ada1".parse().unwrap(),
-            title: "Intro".to_owned(),
-            description: None,
-            lengths: vec![minutes(30), minutes(60)],
-            interval: minutes(15),
-            buffer_before: Ticks::ZERO,
-            buffer_after: Ticks::ZERO,
-            notice: minutes(120),
-            window_days: 30,
-            active: true,
-        }
+        serde_json::from_value(serde_json::json!({
+            "slug": "intro", "host": "hst_ada1", "title": "Intro", "lengths": [30, 60], "interval": 15,
+            "notice": 120, "window_days": 30, "active": true,
+        }))
+        .unwrap()
     }
 
     fn wrong_fields(event_type: &EventType) -> Vec<&'static str> {
@@ -156,6 +316,26 @@ mod tests {
             wrong_fields(&EventType { window_days: 0, notice: Ticks::ZERO, ..intro() }),
             ["window_days", "notice"]
         );
+    }
+
+    #[test]
+    fn what_is_listed_is_listed_once_and_not_too_often() {
+        let question = |key: &str| Question {
+            key: key.to_owned(),
+            label: "Why?".to_owned(),
+            kind: QuestionKind::Text,
+            required: false,
+        };
+        let questions = vec![question("why"), question("why")];
+        assert_eq!(wrong_fields(&EventType { questions, ..intro() }), ["questions"]);
+        let questions = (0..21).map(|at| question(&format!("q{at}"))).collect();
+        assert_eq!(wrong_fields(&EventType { questions, ..intro() }), ["questions"]);
+        for reminders in [vec![15, 15], (0..6).collect(), vec![40_321]] {
+            assert_eq!(wrong_fields(&EventType { reminders, ..intro() }), ["reminders"]);
+        }
+        assert_eq!(EventType { reminders: vec![0, 40_320], ..intro() }.check(), Ok(()));
+        let lengths = (1..=21).map(|at| minutes(at * 5)).collect();
+        assert_eq!(wrong_fields(&EventType { lengths, ..intro() }), ["lengths"]);
     }
 
     #[test]

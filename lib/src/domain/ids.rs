@@ -59,10 +59,11 @@ macro_rules! id {
 
 id!(
     /// A tenant, by the slug that stands in its public URLs. Only three doors make one: verified claims, a
-    /// public path, and an event of our own; a store call without one does not exist.
+    /// public path, and an event of our own; a store call without one does not exist. Its pages lie at `/<slug>`, so
+    /// none is called like something else that lies there.
     Tenant,
-    "2 to 40 lower-case letters, digits and inner hyphens",
-    |text| (2..=40).contains(&text.len()) && is_slug(text)
+    "2 to 40 lower-case letters, digits and inner hyphens, and none of assets, manage and v1",
+    |text| (2..=40).contains(&text.len()) && is_slug(text) && !matches!(text, "assets" | "manage" | "v1")
 );
 id!(
     /// A host: the person who is booked. `hst_` and 4 to 32 lower-case letters or digits.
@@ -82,6 +83,12 @@ id!(
     BookingId,
     "bkg_ followed by 4 to 32 of 0-9 and a-v",
     |text| has_prefix(text, "bkg_") && text.bytes().skip(4).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'))
+);
+id!(
+    /// One of a host's schedules. `sch_` and 4 to 32 lower-case letters or digits.
+    ScheduleId,
+    "sch_ followed by 4 to 32 lower-case letters or digits",
+    |text| has_prefix(text, "sch_")
 );
 id!(
     /// An event type, by the slug that stands in its tenant's public URLs.
@@ -142,6 +149,22 @@ impl FromStr for Provider {
         match text {
             "google" => Ok(Self::Google),
             _ => Err(IdError { expected: "google" }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_tenant_is_called_like_another_place_beside_its_pages() {
+        for taken in ["assets", "manage", "v1"] {
+            assert!(taken.parse::<Tenant>().is_err(), "{taken}");
+            assert!(serde_json::from_value::<Tenant>(serde_json::json!(taken)).is_err(), "{taken}");
+        }
+        for free in ["demo", "asset", "manager", "v2", "v1-a"] {
+            assert!(free.parse::<Tenant>().is_ok(), "{free}");
         }
     }
 }

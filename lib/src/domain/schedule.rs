@@ -186,6 +186,14 @@ pub struct Week {
 }
 
 impl Week {
+    /// Mon-Fri, 09:00 to 17:00.
+    pub fn office() -> Self {
+        let nine_to_five = TimeOfDay::new(9, 0).zip(TimeOfDay::new(17, 0));
+        let hours = nine_to_five.and_then(|(from, to)| Hours::new(from, to).ok());
+        let hours = DayHours::from(hours.into_iter().collect::<Vec<_>>());
+        Self { sat: DayHours::CLOSED, sun: DayHours::CLOSED, ..Self::every_day(&hours) }
+    }
+
     /// The same hours every day.
     pub fn every_day(hours: &DayHours) -> Self {
         let day = || hours.clone();
@@ -205,6 +213,11 @@ impl Week {
         }
     }
 }
+
+/// The most hours that one day lists, and the most dates that differ.
+pub const MOST_HOURS: usize = 10;
+/// See [`MOST_HOURS`].
+pub const MOST_OVERRIDES: usize = 400;
 
 /// When a host can be booked.
 ///

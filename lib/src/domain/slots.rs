@@ -405,19 +405,11 @@ mod tests {
     }
 
     fn every(interval: i64, length: i64) -> EventType {
-        EventType {
-            slug: "intro".parse().unwrap(),
-            host: "hst_ada1".parse().unwrap(),
-            title: "Intro".to_owned(),
-            description: None,
-            lengths: vec![minutes(length)],
-            interval: minutes(interval),
-            buffer_before: Ticks::ZERO,
-            buffer_after: Ticks::ZERO,
-            notice: Ticks::ZERO,
-            window_days: 30,
-            active: true,
-        }
+        serde_json::from_value(serde_json::json!({
+            "slug": "intro", "host": "hst_ada1", "title": "Intro", "lengths": [length], "interval": interval,
+            "window_days": 30, "active": true,
+        }))
+        .unwrap()
     }
 
     /// The starts of a local date with nothing blocked, on the wall clock of the schedule's zone.

@@ -61,6 +61,17 @@ pub struct Offsets {
     changes: Vec<Change>,
 }
 
+/// A change of a zone's offset, in seconds ahead of UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetChange {
+    /// The first instant of the new one.
+    pub at: DateTime<Utc>,
+    /// The offset until then.
+    pub before: i32,
+    /// The offset from then on.
+    pub after: i32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Change {
     at: i64,
@@ -116,6 +127,16 @@ impl Offsets {
     /// The date on the zone's calendars at this tick.
     pub fn local_date(&self, tick: Tick) -> NaiveDate {
         day_from_index((tick.epoch_seconds() + i64::from(self.at(tick))).div_euclid(DAY_SECONDS)).date()
+    }
+
+    /// Where the offset changes, in order.
+    pub fn changes(&self) -> impl Iterator<Item = OffsetChange> {
+        let befores = std::iter::once(self.first).chain(self.changes.iter().map(|change| change.offset));
+        self.changes.iter().zip(befores).map(|(change, before)| OffsetChange {
+            at: instant(change.at),
+            before,
+            after: change.offset,
+        })
     }
 
     pub(super) fn segments(&self) -> impl Iterator<Item = Segment> {
