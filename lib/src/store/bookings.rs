@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::change::Change;
-use super::day;
 use super::due::shard;
 use super::item::{diff, number, read_booking, seconds, text, write};
 use super::key::Key;
+use super::once::{self, Once};
 use super::{Item, Store, StoreError};
+use super::{agenda, count, day};
 use crate::domain::{Booking, BookingId, Claim, DayState, IntegrationId, Tenant};
 
 /// The right to be the only one at work on an item, until a time.
@@ -43,25 +44,30 @@ pub enum NotBooked {
 }
 
 impl Store {
-    /// Makes a booking and its cells in one transaction: from a hold's cells (`held`), or from free ones.
+    /// Makes a booking and its cells in one transaction: from a hold's cells (`held`), or from free ones; counted
+    /// towards its daily limit, if it has one (`most`), and recorded for its Idempotency-Key (`once`).
     /// `days` is what was read; busy time must still be so.
     pub async fn book(
         &self,
         booking: &Booking,
         days: &[DayState],
         held: Option<Claim>,
+        most: Option<u16>,
+        once: Option<&Once>,
         now: DateTime<Utc>,
     ) -> Result<(), NotBooked> {
-        let cells = &booking.claimed;
-        let mut changes = match held {
-            Some(held) => day::confirm(&booking.tenant, cells, days, held),
-            None => day::take(&booking.tenant, cells, days, Claim::BOOKED, now),
-        };
-        let key = Key::booking(&booking.tenant, &booking.id);
-        changes.push(Change::put(key, stored(booking)?).when("attribute_not_exists(pk)"));
+        let (tenant, cells) = (&booking.tenant, &booking.claimed);
+        let key = Key::booking(tenant, &booking.id);
+        let mut changes = vec![Change::put(key, stored(booking)?).when("attribute_not_exists(pk)")];
+        changes.extend(match held {
+            Some(held) => day::confirm(tenant, cells, days, held),
+            None => day::take(tenant, cells, days, Claim::BOOKED, now),
+        });
+        changes.extend(raised(booking, most));
+        changes.extend(once.map(|once| once::put(tenant, once, now)).transpose()?);
         match self.commit(&changes).await {
             Ok(()) => Ok(()),
-            Err(StoreError::Conflict(found)) => match found.into_iter().next_back().flatten() {
+            Err(StoreError::Conflict(found)) => match found.into_iter().next().flatten() {
                 Some(item) => Err(NotBooked::Exists(Box::new(read_booking(item)?))),
                 None => Err(NotBooked::Lost),
             },
@@ -85,16 +91,37 @@ impl Store {
         found.map(|booking| booking.map(|booking| (booking.id.clone(), booking))).collect()
     }
 
+    /// Changes a booking that keeps its cells, if it is still as read.
+    pub async fn change_booking(&self, before: &Booking, after: &Booking) -> Result<(), StoreError> {
+        self.commit(&[changed(before, after)?]).await
+    }
+
     /// Ends a booking and frees the cells it stored, in one transaction, if it is still as read.
     pub async fn end_booking(&self, before: &Booking, after: &Booking) -> Result<(), StoreError> {
-        let change = diff(key_of(before), &stored(before)?, &stored(after)?)
-            .when("#version = :version AND #status = :status")
-            .name("#version", "version")
-            .name("#status", "status")
-            .value(":version", number(before.version))
-            .value(":status", text(before.status.as_str()));
-        let mut changes = vec![change];
+        let mut changes = vec![changed(before, after)?];
         changes.extend(before.claimed.iter().map(|claimed| day::free(&before.tenant, claimed)));
+        changes.extend(count::lower(before));
+        self.commit(&changes).await
+    }
+
+    /// Moves a booking with its cells in one transaction, if it is still as read and the new cells are free. `days` is
+    /// what was read of the days that it moves to; `most` the daily limit.
+    pub async fn move_booking(
+        &self,
+        before: &Booking,
+        after: &Booking,
+        days: &[DayState],
+        most: Option<u16>,
+        once: Option<&Once>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut changes = vec![changed(before, after)?];
+        changes.extend(day::shift(&before.tenant, &before.claimed, &after.claimed, days, now));
+        if before.counted_on != after.counted_on {
+            changes.extend(count::lower(before));
+            changes.extend(raised(after, most));
+        }
+        changes.extend(once.map(|once| once::put(&before.tenant, once, now)).transpose()?);
         self.commit(&changes).await
     }
 
@@ -173,6 +200,25 @@ impl Store {
     }
 }
 
+/// The change of a booking that is still as read.
+fn changed(before: &Booking, after: &Booking) -> Result<Change, StoreError> {
+    let change = diff(key_of(before), &stored(before)?, &stored(after)?)
+        .when("#version = :version AND #status = :status AND #generation = :generation")
+        .name("#version", "version")
+        .name("#status", "status")
+        .name("#generation", "token_generation")
+        .value(":version", number(before.version))
+        .value(":status", text(before.status.as_str()))
+        .value(":generation", number(before.token_generation));
+    Ok(change)
+}
+
+/// The change that counts a booking towards its daily limit. Without a limit by now, none is needed.
+fn raised(booking: &Booking, most: Option<u16>) -> Option<Change> {
+    let (date, most) = (booking.counted_on?, most?);
+    Some(count::raise(&booking.tenant, &booking.host, &booking.event_type, date, most))
+}
+
 fn key_of(booking: &Booking) -> Key {
     Key::booking(&booking.tenant, &booking.id)
 }
@@ -180,6 +226,7 @@ fn key_of(booking: &Booking) -> Key {
 /// The attributes of a booking, with its place in the due index.
 fn stored(booking: &Booking) -> Result<Item, StoreError> {
     let mut item = write("booking", booking)?;
+    item.extend(agenda::place(booking).map(|(name, value)| (name, text(value))));
     if booking.due_at.is_some() {
         item.insert("due_shard".to_owned(), text(shard(booking.id.as_str())));
     }

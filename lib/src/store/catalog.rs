@@ -5,19 +5,24 @@ use std::sync::PoisonError;
 use chrono::TimeDelta;
 
 use super::change::Change;
-use super::item::{read, read_integration, text, write};
+use super::item::{read, read_integration, text, unreadable, write};
 use super::key::{self, Key};
 use super::{Cache, Item, Store, StoreError};
-use crate::domain::{EventType, EventTypeSlug, Host, HostId, Integration, Tenant};
+use crate::domain::{
+    EventType, EventTypeSlug, Host, HostId, HostSchedule, Integration, Schedule, ScheduleId, Tenant,
+    TenantSettings,
+};
 
 /// How long a listing may go by what it remembers.
 const REMEMBERED: TimeDelta = TimeDelta::seconds(30);
 
-/// The host's header and integrations: one partition, one Query.
+/// The host's header, schedules and integrations: one partition, one Query.
 #[derive(Clone, Debug)]
 pub struct HostItems {
-    /// The header with the schedule.
+    /// The header.
     pub host: Host,
+    /// All schedules.
+    pub schedules: Vec<HostSchedule>,
     /// All integrations that are not forgotten, disconnected ones too.
     pub integrations: Vec<Integration>,
 }
@@ -26,6 +31,14 @@ impl HostItems {
     /// The integrations whose word counts.
     pub fn active(&self) -> impl Iterator<Item = &Integration> + Clone {
         self.integrations.iter().filter(|integration| integration.is_active())
+    }
+
+    /// The hours that an event type goes by. Those of a schedule that is not there, or of a host who is gone, are
+    /// none: nothing is offered.
+    pub fn schedule(&self, event_type: &EventType) -> Option<&Schedule> {
+        let id = event_type.schedule.as_ref().unwrap_or(&self.host.default_schedule);
+        let schedule = self.schedules.iter().find(|schedule| schedule.id == *id)?;
+        (!self.host.archived).then_some(&schedule.hours)
     }
 }
 
@@ -69,11 +82,15 @@ impl Store {
             )
             .await?;
         let mut header = None;
+        let mut schedules = Vec::new();
         let mut integrations = Vec::new();
         let now = self.clock.now();
         for item in items {
-            if item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == key::HOST) {
+            let sort = item.get("sk").and_then(|sk| sk.as_s().ok()).map_or("", String::as_str);
+            if sort == key::HOST {
                 header = Some(read("host", item)?);
+            } else if sort.starts_with(key::SCHEDULE_PREFIX) {
+                schedules.push(read("schedule", item)?);
             } else {
                 let integration = read_integration(item)?;
                 // The table removes it some time after this; until then it is already forgotten.
@@ -82,14 +99,26 @@ impl Store {
                 }
             }
         }
-        Ok(header.map(|host| HostItems { host, integrations }))
+        Ok(header.map(|host| HostItems { host, schedules, integrations }))
     }
 
     /// Creates or replaces a host's header.
     pub async fn put_host(&self, tenant: &Tenant, host: &Host) -> Result<(), StoreError> {
         let put = Change::put(Key::host(tenant, &host.id), write("host", host)?);
-        self.commit(&[put]).await?;
+        let pointer = Change::put(Key::host_pointer(tenant, &host.id), Item::new());
+        self.commit(&[put, pointer]).await?;
         self.forget_host(tenant, &host.id);
+        Ok(())
+    }
+
+    /// Creates or replaces a schedule.
+    pub async fn put_schedule(&self, tenant: &Tenant, schedule: &HostSchedule) -> Result<(), StoreError> {
+        let put =
+            Change::put(Key::schedule(tenant, &schedule.host, &schedule.id), write("schedule", schedule)?);
+        let host = Item::from([("host".to_owned(), text(schedule.host.as_str()))]);
+        let pointer = Change::put(Key::schedule_pointer(tenant, &schedule.id), host);
+        self.commit(&[put, pointer]).await?;
+        self.forget_host(tenant, &schedule.host);
         Ok(())
     }
 
@@ -113,30 +142,78 @@ impl Store {
         Ok(Some(event_type))
     }
 
+    /// An event type, strongly consistent; `None` when there is no such slug.
+    pub async fn event_type_strong(
+        &self,
+        tenant: &Tenant,
+        slug: &EventTypeSlug,
+    ) -> Result<Option<EventType>, StoreError> {
+        self.get(Key::event_type(tenant, slug)).await?.map(|item| read("event type", item)).transpose()
+    }
+
     /// All event types of a tenant.
     pub async fn event_types(&self, tenant: &Tenant) -> Result<Vec<EventType>, StoreError> {
+        self.query_event_types(tenant, false).await
+    }
+
+    /// All event types of a tenant, strongly consistent.
+    pub async fn event_types_strong(&self, tenant: &Tenant) -> Result<Vec<EventType>, StoreError> {
+        self.query_event_types(tenant, true).await
+    }
+
+    async fn query_event_types(&self, tenant: &Tenant, strong: bool) -> Result<Vec<EventType>, StoreError> {
         let values = [(":pk", text(key::tenant_partition(tenant))), (":sk", text(key::EVENT_TYPE_PREFIX))];
-        let items = self.query("pk = :pk AND begins_with(sk, :sk)", &values, false).await?;
+        let items = self.query("pk = :pk AND begins_with(sk, :sk)", &values, strong).await?;
         items.into_iter().map(|item| read("event type", item)).collect()
+    }
+
+    /// A schedule, strongly consistent; `None` when this tenant has none by that id.
+    pub async fn schedule(
+        &self,
+        tenant: &Tenant,
+        id: &ScheduleId,
+    ) -> Result<Option<HostSchedule>, StoreError> {
+        let Some(pointer) = self.get(Key::schedule_pointer(tenant, id)).await? else { return Ok(None) };
+        let host = pointer.get("host").and_then(|host| host.as_s().ok()).and_then(|host| host.parse().ok());
+        let host: HostId = host.ok_or_else(|| unreadable("schedule pointer", "its host"))?;
+        let item = self.get(Key::schedule(tenant, &host, id)).await?;
+        item.map(|item| read("schedule", item)).transpose()
     }
 
     /// Creates or replaces an event type.
     pub async fn put_event_type(&self, tenant: &Tenant, event_type: &EventType) -> Result<(), StoreError> {
         let key = Key::event_type(tenant, &event_type.slug);
         self.commit(&[Change::put(key, write("event type", event_type)?)]).await?;
-        self.cache().event_types.remove(&(tenant.clone(), event_type.slug.clone()));
+        self.forget_event_type(tenant, &event_type.slug);
         Ok(())
     }
 
-    /// Whether the tenant exists.
-    pub async fn has_tenant(&self, tenant: &Tenant) -> Result<bool, StoreError> {
-        Ok(self.get(Key::tenant(tenant)).await?.is_some())
+    /// The tenant's settings; `None` when there is no such tenant.
+    pub async fn tenant(&self, tenant: &Tenant) -> Result<Option<TenantSettings>, StoreError> {
+        let found = self.get(Key::tenant(tenant)).await?.map(|item| read("tenant", item)).transpose()?;
+        if let Some(settings) = &found {
+            let entry = (self.clock.now(), TenantSettings::clone(settings));
+            self.cache().tenants.insert(tenant.clone(), entry);
+        }
+        Ok(found)
     }
 
-    /// Creates a tenant or gives it a new name.
-    pub async fn put_tenant(&self, tenant: &Tenant, name: &str) -> Result<(), StoreError> {
-        let item = Item::from([("name".to_owned(), text(name))]);
-        self.commit(&[Change::put(Key::tenant(tenant), item)]).await
+    /// The same as it was at most 30 seconds ago.
+    pub async fn tenant_remembered(&self, tenant: &Tenant) -> Result<Option<TenantSettings>, StoreError> {
+        let known = self.cache().tenants.get(tenant).cloned();
+        match known {
+            Some((read_at, settings)) if (self.clock.now() - read_at).abs() < REMEMBERED => {
+                Ok(Some(settings))
+            }
+            _ => self.tenant(tenant).await,
+        }
+    }
+
+    /// Creates a tenant or replaces its settings.
+    pub async fn put_tenant(&self, tenant: &Tenant, settings: &TenantSettings) -> Result<(), StoreError> {
+        self.commit(&[Change::put(Key::tenant(tenant), write("tenant", settings)?)]).await?;
+        self.forget_tenant(tenant);
+        Ok(())
     }
 
     fn remember(&self, tenant: &Tenant, host: &HostId, items: Option<&HostItems>) {
@@ -148,6 +225,14 @@ impl Store {
 
     pub(super) fn forget_host(&self, tenant: &Tenant, host: &HostId) {
         self.cache().hosts.remove(&(tenant.clone(), host.clone()));
+    }
+
+    pub(super) fn forget_event_type(&self, tenant: &Tenant, slug: &EventTypeSlug) {
+        self.cache().event_types.remove(&(tenant.clone(), slug.clone()));
+    }
+
+    pub(super) fn forget_tenant(&self, tenant: &Tenant) {
+        self.cache().tenants.remove(tenant);
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {

@@ -16,28 +16,31 @@ use std::fmt::Write;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::change::Change;
 use super::item::{number, text, unreadable};
 use super::key::{self, Key};
-use super::{Item, Store, StoreError};
-use crate::domain::{Cells, Claim, Claimed, Day, DayBits, DayState, HostId, IntegrationId, Tenant};
+use super::once::{self, Once};
+use super::{HostDays, Item, Store, StoreError, count};
+use crate::domain::{
+    Cells, Claim, Claimed, Day, DayBits, DayState, EventTypeSlug, HostId, IntegrationId, Tenant,
+};
 
 const BUSY_PREFIX: &str = "b:";
 const REVISION: &str = "rev";
 const KEPT_DAYS: i64 = 40;
 
 impl Store {
-    /// The days `from..=to` of a host in one Query, days without an item left out. Eventually consistent: for
-    /// listing, never for taking.
+    /// The days `from..=to` of a host in one Query, days without an item left out, with the counters of the dates
+    /// before `to`. Eventually consistent: for listing, never for taking.
     pub async fn days(
         &self,
         tenant: &Tenant,
         host: &HostId,
         from: Day,
         to: Day,
-    ) -> Result<Vec<DayState>, StoreError> {
+    ) -> Result<HostDays, StoreError> {
         self.query_days(tenant, host, from, to, false).await
     }
 
@@ -48,7 +51,7 @@ impl Store {
         host: &HostId,
         from: Day,
         to: Day,
-    ) -> Result<Vec<DayState>, StoreError> {
+    ) -> Result<HostDays, StoreError> {
         self.query_days(tenant, host, from, to, true).await
     }
 
@@ -59,7 +62,7 @@ impl Store {
         from: Day,
         to: Day,
         strong: bool,
-    ) -> Result<Vec<DayState>, StoreError> {
+    ) -> Result<HostDays, StoreError> {
         let items = self
             .query(
                 "pk = :pk AND sk BETWEEN :from AND :to",
@@ -71,22 +74,24 @@ impl Store {
                 strong,
             )
             .await?;
-        items.into_iter().map(read).collect()
+        read_all(items)
     }
 
-    /// Exactly these days of a host, strongly consistent, in the order asked for.
+    /// Exactly these days of a host, strongly consistent, in the order asked for, and this counter if one is named.
     pub async fn days_at(
         &self,
         tenant: &Tenant,
         host: &HostId,
         days: &[Day],
-    ) -> Result<Vec<DayState>, StoreError> {
-        let keys: Vec<Key> = days.iter().map(|day| Key::day(tenant, host, *day)).collect();
-        let found = self.batch(&keys).await?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        count: Option<(&EventTypeSlug, NaiveDate)>,
+    ) -> Result<HostDays, StoreError> {
+        let mut keys: Vec<Key> = days.iter().map(|day| Key::day(tenant, host, *day)).collect();
+        keys.extend(count.map(|(event_type, date)| Key::count(tenant, host, event_type, date)));
+        let HostDays { days: found, counts } = read_all(self.batch(&keys).await?)?;
         let state = |day: &Day| {
             found.iter().find(|state: &&DayState| state.day == *day).cloned().unwrap_or(DayState::empty(*day))
         };
-        Ok(days.iter().map(state).collect())
+        Ok(HostDays { days: days.iter().map(state).collect(), counts })
     }
 
     /// Takes these cells for a hold that ends at `expires_at`: one conditional write on one day, one transaction
@@ -98,9 +103,11 @@ impl Store {
         cells: &[Claimed],
         days: &[DayState],
         claim: Claim,
+        once: Option<&Once>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let changes = take(tenant, cells, days, claim, now);
+        let mut changes = take(tenant, cells, days, claim, now);
+        changes.extend(once.map(|once| once::put(tenant, once, now)).transpose()?);
         match self.commit(&changes).await {
             Err(StoreError::Conflict(found)) if is_own(&found, cells, claim) => Ok(()),
             done => done,
@@ -109,8 +116,14 @@ impl Store {
 
     /// Frees the cells of a hold, if they still are this hold's. A transaction even on one day: freed cells do not
     /// show who freed them, so a lone change could not tell its own lost answer from a hold that is gone.
-    pub async fn release(&self, tenant: &Tenant, cells: &[Claimed], claim: Claim) -> Result<(), StoreError> {
-        let changes: Vec<_> = cells
+    pub async fn release(
+        &self,
+        tenant: &Tenant,
+        cells: &[Claimed],
+        claim: Claim,
+        once: Option<&Once>,
+    ) -> Result<(), StoreError> {
+        let mut changes: Vec<_> = cells
             .iter()
             .map(|claimed| {
                 let mut condition = String::new();
@@ -118,6 +131,7 @@ impl Store {
                 free(tenant, claimed).when(condition).value(":v", number(claim.number()))
             })
             .collect();
+        changes.extend(once.map(|once| once::put(tenant, once, self.clock.now())).transpose()?);
         self.transact(&changes).await
     }
 }
@@ -151,6 +165,61 @@ pub(super) fn confirm(tenant: &Tenant, cells: &[Claimed], days: &[DayState], hel
         change.when(condition).value(":held", number(held.number()))
     };
     cells.iter().map(change).collect()
+}
+
+/// The changes that move a booking's claim, one for each day: cells that it keeps stay as they are, free ones are
+/// taken under the conditions of a hold, the rest are freed.
+pub(super) fn shift(
+    tenant: &Tenant,
+    old: &[Claimed],
+    new: &[Claimed],
+    days: &[DayState],
+    now: DateTime<Utc>,
+) -> Vec<Change> {
+    let gone = old.iter().filter(|old| !new.iter().any(|new| new.is_same_day(old)));
+    let mut changes: Vec<Change> = gone.map(|old| free(tenant, old)).collect();
+    for claimed in new {
+        let before = old.iter().find(|old| old.is_same_day(claimed)).map(|old| old.cells);
+        let has = |cells: Option<Cells>, cell: u16| {
+            cells.is_some_and(|cells| (cells.from..cells.to).contains(&cell))
+        };
+        let cells = claimed.cells;
+        let taken: Vec<u16> = (cells.from..cells.to).filter(|cell| !has(before, *cell)).collect();
+        let freed = before.into_iter().flat_map(|before| before.from..before.to);
+        let freed: Vec<u16> = freed.filter(|cell| !has(Some(cells), *cell)).collect();
+        let listed = |cells: &[u16], form: &dyn Fn(u16) -> String, by: &str| {
+            cells.iter().map(|cell| form(*cell)).collect::<Vec<_>>().join(by)
+        };
+        let mut expression = "SET #ttl = :ttl".to_owned();
+        if !taken.is_empty() {
+            expression += ", ";
+            expression += &listed(&taken, &|cell| format!("#{cell} = :v"), ", ");
+        }
+        if !freed.is_empty() {
+            expression += " REMOVE ";
+            expression += &listed(&freed, &|cell| format!("#{cell}"), ", ");
+        }
+        let mut change = Change::update(Key::day(tenant, &claimed.host, cells.day), expression)
+            .name("#ttl", "ttl")
+            .name("#rev", REVISION)
+            .value(":ttl", ttl(cells.day));
+        for cell in taken.iter().chain(&freed) {
+            change = change.name(format!("#{cell}"), cell.to_string());
+        }
+        // What it keeps is checked against busy time, too: by the revision, as for a hold.
+        let mut condition = String::new();
+        change = known(change, revision_of(days, claimed), &mut condition);
+        if !taken.is_empty() {
+            condition += " AND NOT (";
+            condition += &listed(&taken, &|cell| format!("#{cell} > :now"), " OR ");
+            condition.push(')');
+            change = change
+                .value(":v", number(Claim::BOOKED.number()))
+                .value(":now", number(Claim::now(now).number()));
+        }
+        changes.push(change.when(condition));
+    }
+    changes
 }
 
 /// The change that frees cells. Its caller says under which condition; a booking's own status is one.
@@ -188,7 +257,7 @@ pub(super) fn put_busy(
 
 /// Whether a lost hold was our own: the item found has all the cells at this claim.
 fn is_own(found: &[Option<Item>], cells: &[Claimed], claim: Claim) -> bool {
-    found.len() == cells.len()
+    found.len() >= cells.len()
         && found.iter().zip(cells).all(|(item, claimed)| {
             let day = item.clone().and_then(|item| read(item).ok());
             day.is_some_and(|day| day.is_all(claimed.cells, claim))
@@ -207,7 +276,11 @@ fn set(
     let change = Change::update(Key::day(tenant, &claimed.host, claimed.cells.day), expression)
         .name("#rev", REVISION)
         .value(":v", number(claim.number()));
-    let change = named(change, claimed.cells);
+    known(named(change, claimed.cells), revision, condition)
+}
+
+/// The condition that busy time is as it was read.
+fn known(change: Change, revision: Option<u64>, condition: &mut String) -> Change {
     if let Some(revision) = revision {
         condition.push_str("#rev = :rev");
         change.value(":rev", number(revision))
@@ -241,8 +314,19 @@ fn revision_of(days: &[DayState], claimed: &Claimed) -> Option<u64> {
     days.iter().find(|state| state.day == claimed.cells.day).and_then(|state| state.revision)
 }
 
-fn ttl(day: Day) -> AttributeValue {
+pub(super) fn ttl(day: Day) -> AttributeValue {
     number(day.next().start().epoch_seconds() + KEPT_DAYS * 86_400)
+}
+
+fn read_all(items: Vec<Item>) -> Result<HostDays, StoreError> {
+    let mut all = HostDays::default();
+    for item in items {
+        match count::read(&item) {
+            Some(count) => all.counts.push(count?),
+            None => all.days.push(read(item)?),
+        }
+    }
+    Ok(all)
 }
 
 /// Reads a day. An attribute of an unknown shape makes it unreadable: a claim overlooked is a double booking.

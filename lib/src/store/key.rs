@@ -4,15 +4,21 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::due::DueWhat;
 use super::{Item, StateHash};
-use crate::domain::{BookingId, Day, EventTypeSlug, HostId, IntegrationId, Tenant};
+use chrono::NaiveDate;
+
+use crate::domain::{BookingId, Day, EventTypeSlug, HostId, IntegrationId, ScheduleId, Tenant};
 
 pub(super) const BOOKING: &str = "BOOKING";
 pub(super) const HOST: &str = "HOST";
 pub(super) const INTEGRATION_PREFIX: &str = "HOST#I#";
+pub(super) const SCHEDULE_PREFIX: &str = "HOST#S#";
 pub(super) const POINTER_PREFIX: &str = "INT#";
+pub(super) const HOST_POINTER_PREFIX: &str = "HST#";
+pub(super) const SCHEDULE_POINTER_PREFIX: &str = "SCH#";
 pub(super) const DATA_KEY_PREFIX: &str = "DATAKEY#";
 pub(super) const EVENT_TYPE_PREFIX: &str = "ETYPE#";
 pub(super) const DAY_PREFIX: &str = "DAY#";
+pub(super) const COUNT_INFIX: &str = "#N#";
 
 /// A primary key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +48,33 @@ impl Key {
         Self { pk: host_partition(tenant, host), sk: HOST.to_owned() }
     }
 
+    pub(super) fn host_pointer(tenant: &Tenant, host: &HostId) -> Self {
+        Self { pk: tenant_partition(tenant), sk: format!("{HOST_POINTER_PREFIX}{host}") }
+    }
+
+    pub(super) fn schedule(tenant: &Tenant, host: &HostId, schedule: &ScheduleId) -> Self {
+        Self { pk: host_partition(tenant, host), sk: format!("{SCHEDULE_PREFIX}{schedule}") }
+    }
+
+    pub(super) fn schedule_pointer(tenant: &Tenant, schedule: &ScheduleId) -> Self {
+        Self { pk: tenant_partition(tenant), sk: format!("{SCHEDULE_POINTER_PREFIX}{schedule}") }
+    }
+
     pub(super) fn integration(tenant: &Tenant, host: &HostId, integration: &IntegrationId) -> Self {
         Self { pk: host_partition(tenant, host), sk: format!("{INTEGRATION_PREFIX}{integration}") }
     }
 
     pub(super) fn day(tenant: &Tenant, host: &HostId, day: Day) -> Self {
         Self { pk: host_partition(tenant, host), sk: day_sort(day) }
+    }
+
+    /// Sorts among the days, so that one Query of days reads it with them.
+    pub(super) fn count(tenant: &Tenant, host: &HostId, event_type: &EventTypeSlug, date: NaiveDate) -> Self {
+        Self { pk: host_partition(tenant, host), sk: format!("{DAY_PREFIX}{date}{COUNT_INFIX}{event_type}") }
+    }
+
+    pub(super) fn once(tenant: &Tenant, id: &str) -> Self {
+        Self { pk: tenant_partition(tenant), sk: format!("ONCE#{id}") }
     }
 
     pub(super) fn booking(tenant: &Tenant, booking: &BookingId) -> Self {

@@ -3,22 +3,33 @@
 //!
 //! ```text
 //! pk                    sk                     item
-//! T#<tenant>            TENANT                 tenant (name)
+//! T#<tenant>            TENANT                 tenant's settings
 //! T#<tenant>            ETYPE#<slug>           event type
+//! T#<tenant>            HST#<host>             that there is this host
+//! T#<tenant>            SCH#<schedule>         which host a schedule belongs to
 //! T#<tenant>            INT#<integration>      which host an integration belongs to
 //! T#<tenant>            DATAKEY#<n>            wrapped data key
-//! T#<tenant>#H#<host>   HOST                   host header with the schedule
+//! T#<tenant>#H#<host>   HOST                   host header
+//! T#<tenant>#H#<host>   HOST#S#<schedule>      schedule
 //! T#<tenant>#H#<host>   HOST#I#<integration>   integration, with its sealed tokens
 //! T#<tenant>#H#<host>   DAY#2026-11-20         the day: the lock (see `day`)
+//! T#<tenant>#H#<host>   DAY#2026-11-20#N#<event type>   how often it is booked on that local date (see `count`)
 //! T#<tenant>#B#<id>     BOOKING                booking
+//! T#<tenant>            ONCE#<hash of key>     what a request with an Idempotency-Key came to (ttl 1 day)
 //! S#<hash of state>     STATE                  OAuth round trip under way (ttl 10 min)
 //!
-//! index `due` (sparse): due_shard, due_at      integrations to sync, bookings to push
+//! index `due` (sparse): due_shard, due_at      integrations to sync, bookings to push, answer or erase
+//! index `by_tenant`:    tenant, agenda_at      bookings by start
+//! index `by_host`:      agenda_host, agenda_at bookings of a host by start
 //! ```
 
+mod agenda;
 mod bookings;
 mod catalog;
+mod catalog_pages;
+mod catalog_writes;
 mod change;
+mod count;
 mod data_keys;
 mod day;
 mod due;
@@ -26,6 +37,7 @@ mod integrations;
 mod item;
 mod key;
 mod oauth_states;
+mod once;
 pub mod table;
 
 use std::collections::HashMap;
@@ -37,17 +49,21 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
-use crate::domain::{EventType, EventTypeSlug, HostId, Tenant};
+use crate::domain::{EventType, EventTypeSlug, HostId, Tenant, TenantSettings};
 
 use crate::aws::Lazy;
 
+pub use agenda::{Agenda, BookingsPage, Place, PlaceError};
 pub use bookings::{Lease, NotBooked};
 pub use catalog::HostItems;
+pub use catalog_pages::Page;
+pub use count::{Count, HostDays};
 pub use due::{Due, DueWhat};
 pub use integrations::{PullOutcome, SealedTokens};
 pub use item::Image;
 pub use oauth_states::{OAuthState, StateHash};
-pub use table::{DUE_INDEX, DUE_SHARDS, STREAMED_PREFIXES};
+pub use once::Once;
+pub use table::{BY_HOST_INDEX, BY_TENANT_INDEX, DUE_INDEX, DUE_SHARDS, STREAMED_PREFIXES};
 
 /// An item as DynamoDB has it.
 pub type Item = HashMap<String, AttributeValue>;
@@ -105,6 +121,7 @@ const CALLS_AT_ONCE: usize = 64;
 struct Cache {
     hosts: HashMap<(Tenant, HostId), (DateTime<Utc>, HostItems)>,
     event_types: HashMap<(Tenant, EventTypeSlug), (DateTime<Utc>, EventType)>,
+    tenants: HashMap<Tenant, (DateTime<Utc>, TenantSettings)>,
 }
 
 impl Store {
