@@ -28,7 +28,7 @@ pub use self::error::CalendarError;
 pub use self::http::Http;
 pub use self::ids::{CalendarId, EventId, ForeignIdError};
 pub use self::oauth::ClientSecret;
-use crate::domain::{BookingId, IntegrationId, Provider, Span};
+use crate::domain::{BookingId, Conference, IntegrationId, Provider, Span, Visibility};
 
 /// The private property under which an event of ours names its integration.
 pub const INTEGRATION_PROPERTY: &str = "holdfast_integration";
@@ -282,8 +282,11 @@ pub struct EventDraft {
     pub location: Option<String>,
     /// Whom to invite.
     pub guest: Option<Guest>,
-    /// Whether people who share the calendar see it without its details.
-    pub private: bool,
+    /// How much of it people see who share the calendar.
+    pub visibility: Visibility,
+    /// Whether the calendar is to make a video conference with it. Asked for twice, it is made once; an event that
+    /// has one keeps it when it is updated without asking.
+    pub conference: bool,
     /// Minutes before the start at which its owner is reminded. Providers keep a few: Google 5, up to 4 weeks.
     pub reminder_minutes: Vec<u16>,
 }
@@ -308,4 +311,6 @@ pub struct Placed {
     pub ends_at: DateTime<Utc>,
     /// Its page at the provider, for those who may see it.
     pub link: Option<String>,
+    /// Its video conference. Providers make one in their own time: read the event again while it is pending.
+    pub conference: Option<Conference>,
 }

@@ -191,6 +191,7 @@ pub(super) enum Reply {
 }
 
 pub(super) fn answer(site: &Site, ask: &Ask, call: &Call<'_>) -> Response<Body> {
+    site.make_meetings();
     let result = Mask::of(ask).and_then(|mask| {
         let reply = if call.op.writes() {
             site.change(|world| respond(site, world, ask, call))
@@ -335,7 +336,7 @@ fn calendar_entry(world: &World, account: &str, listed: &Listed) -> Value {
         "selected": true,
         "accessRole": listed.role.as_str(),
         "defaultReminders": [],
-        "conferenceProperties": { "allowedConferenceSolutionTypes": ["hangoutsMeet"] },
+        "conferenceProperties": { "allowedConferenceSolutionTypes": world.meetings.allowed(&listed.id) },
     });
     if let Some(entry) = entry.as_object_mut() {
         if listed.id == account {

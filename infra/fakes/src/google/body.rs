@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::errors::{Refusal, bad_request, calendar_range, missing, not_simulated};
-use super::web::{Ask, random};
+use super::web::Ask;
 use super::world::{Event, Fields, instant, local_instant};
 
 enum Shape {
@@ -261,66 +261,5 @@ fn settle_point(name: &str, point: &Value, zone: Tz) -> Result<Value, Refusal> {
             Ok(json!({ "dateTime": time, "timeZone": named.unwrap_or(zone).name() }))
         }
         (Some(_), Some(_)) | (None, None) => Err(invalid()),
-    }
-}
-
-/// Moves the conference out of `body` into `target`. Below version 1 Google drops it without a word.
-/// `true`: a Meet conference is being made, and the answer to this write does not have it yet.
-pub(super) fn take_conference(
-    body: &mut Fields,
-    target: &mut Fields,
-    version: u8,
-    replaces: bool,
-) -> Result<bool, Refusal> {
-    let given = body.remove("conferenceData");
-    if version == 0 || (given.is_none() && !replaces) {
-        return Ok(false);
-    }
-    let Some(data) = given.filter(|data| !data.is_null()) else {
-        target.remove("conferenceData");
-        target.remove("hangoutLink");
-        return Ok(false);
-    };
-    let Some(request) = data.get("createRequest").filter(|request| !request.is_null()) else {
-        target.insert("conferenceData".to_owned(), data);
-        return Ok(false);
-    };
-    let asked = request.get("requestId").filter(|id| id.is_string());
-    let id = asked.ok_or_else(|| missing("conferenceData.createRequest.requestId"))?;
-    let made = target.get("conferenceData").and_then(|data| data.get("createRequest")?.get("requestId"));
-    if made == Some(id) {
-        return Ok(false);
-    }
-    if request.pointer("/conferenceSolutionKey/type").and_then(Value::as_str) != Some("hangoutsMeet") {
-        return Err(bad_request("invalid", "Invalid conference type value."));
-    }
-    let meeting: String = random::<10>().map(|byte| char::from(b'a' + byte % 26)).iter().collect();
-    let (one, rest) = meeting.split_at(3);
-    let (two, three) = rest.split_at(4);
-    let code = format!("{one}-{two}-{three}");
-    let link = format!("https://meet.google.com/{code}");
-    let made = json!({
-        "createRequest": {
-            "requestId": id,
-            "conferenceSolutionKey": { "type": "hangoutsMeet" },
-            "status": { "statusCode": "success" },
-        },
-        "entryPoints": [{ "entryPointType": "video", "uri": link, "label": format!("meet.google.com/{code}") }],
-        "conferenceSolution": { "key": { "type": "hangoutsMeet" }, "name": "Google Meet" },
-        "conferenceId": code,
-    });
-    target.insert("conferenceData".to_owned(), made);
-    target.insert("hangoutLink".to_owned(), json!(link));
-    Ok(true)
-}
-
-/// The event as it is answered while its conference is being made.
-pub(super) fn without_conference_yet(answer: &mut Value) {
-    let Some(answer) = answer.as_object_mut() else { return };
-    answer.remove("hangoutLink");
-    let Some(data) = answer.get_mut("conferenceData").and_then(Value::as_object_mut) else { return };
-    data.retain(|name, _| name == "createRequest");
-    if let Some(request) = data.get_mut("createRequest").and_then(Value::as_object_mut) {
-        request.insert("status".to_owned(), json!({ "statusCode": "pending" }));
     }
 }

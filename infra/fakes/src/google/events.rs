@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use super::Site;
 use super::api::{Caller, Reply};
-use super::body::{merge, read, settle, take_conference, without_conference_yet};
+use super::body::{merge, read, settle};
 use super::errors::{
     Refusal, bad_parameter, bad_request, changed_since, duplicate, is_deleted, no_access, not_simulated,
     unknown,
 };
+use super::meet;
 use super::render::View;
 use super::web::{Ask, random};
 use super::world::{Calendar, Event, Fields, Listed, World};
@@ -72,7 +73,8 @@ impl Act<'_> {
             return Err(not_simulated("how to make such an event"));
         }
         let mut fields = first_fields(&id, &self.caller.account, self.listed, calendar, self.site.now());
-        let pending = take_conference(&mut body, &mut fields, version, false)?;
+        let allowed = world.meetings.allowed(&self.listed.id);
+        let pending = meet::take(&mut body, &mut fields, version, false, &allowed)?;
         merge(&mut fields, body);
         settle(&mut fields, calendar.zone)?;
         self.store(world, &id, fields, pending)
@@ -81,7 +83,8 @@ impl Act<'_> {
     pub(super) fn patch(&self, world: &mut World, id: &str) -> Result<Reply, Refusal> {
         let (old, mut body, version) = self.read_change(world, id)?;
         let mut fields = old.fields.clone();
-        let pending = take_conference(&mut body, &mut fields, version, false)?;
+        let allowed = world.meetings.allowed(&self.listed.id);
+        let pending = meet::take(&mut body, &mut fields, version, false, &allowed)?;
         merge(&mut fields, body);
         self.finish_change(world, id, &old, fields, pending)
     }
@@ -92,7 +95,8 @@ impl Act<'_> {
         let mut fields = old.fields.clone();
         fields.retain(|name, _| KEPT.contains(&name.as_str()));
         fields.insert("reminders".to_owned(), json!({ "useDefault": true }));
-        let pending = take_conference(&mut body, &mut fields, version, true)?;
+        let allowed = world.meetings.allowed(&self.listed.id);
+        let pending = meet::take(&mut body, &mut fields, version, true, &allowed)?;
         merge(&mut fields, body);
         self.finish_change(world, id, &old, fields, pending)
     }
@@ -143,7 +147,7 @@ impl Act<'_> {
         id: &str,
         old: &Event,
         mut fields: Fields,
-        pending: bool,
+        pending: Option<Value>,
     ) -> Result<Reply, Refusal> {
         settle(&mut fields, self.calendar(world)?.zone)?;
         if fields.get("start") != old.fields.get("start") || fields.get("end") != old.fields.get("end") {
@@ -152,14 +156,20 @@ impl Act<'_> {
         self.store(world, id, fields, pending)
     }
 
-    fn store(&self, world: &mut World, id: &str, fields: Fields, pending: bool) -> Result<Reply, Refusal> {
-        put(world, &self.listed.id, id, fields, self.site.now());
-        let event = self.calendar(world)?.events.get(id).ok_or_else(unknown)?;
-        let mut answer = self.view(world)?.whole(event);
-        if pending {
-            without_conference_yet(&mut answer);
+    fn store(
+        &self,
+        world: &mut World,
+        id: &str,
+        fields: Fields,
+        pending: Option<Value>,
+    ) -> Result<Reply, Refusal> {
+        let now = self.site.now();
+        put(world, &self.listed.id, id, fields, now);
+        if let Some(request) = pending {
+            meet::begin(world, &self.listed.id, id, request, now);
         }
-        Ok(Reply::Json(answer))
+        let event = self.calendar(world)?.events.get(id).ok_or_else(unknown)?;
+        Ok(Reply::Json(self.view(world)?.whole(event)))
     }
 
     fn calendar<'w>(&self, world: &'w World) -> Result<&'w Calendar, Refusal> {

@@ -30,7 +30,7 @@
 //! | patch or update of a deleted event | 403, at times restored | 403 |
 //! | quotas, publishing status, idle tokens | limits | none, but the 101st live refresh token kills the oldest |
 //! | revoking one token | all of the account's tokens for this client | the same: also those of a second connection |
-//! | Meet | a conference some time later | `pending` in the write's answer, `success` in any read |
+//! | Meet | a conference some time later | `pending` for five seconds, then there, or failed when a test says so |
 //! | recurring events | expanded | a `recurrence` in a request is 400; [`Google::import`] expands a file's, else instances are seeded by hand |
 //! | an imported file | its series and their exceptions | its occurrences in a window, each an event of its own |
 //! | `RANGE=THISANDFUTURE`, `EXRULE`, zones known only by their `VTIMEZONE` in a file | read | refused by name |
@@ -46,6 +46,7 @@ mod freebusy;
 mod ics;
 mod import;
 mod listing;
+mod meet;
 mod oauth;
 mod observe;
 mod pages;

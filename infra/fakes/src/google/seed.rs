@@ -186,6 +186,7 @@ impl Google {
     /// The events of a calendar that are not deleted, as the API shows them to its owner, by id.
     #[track_caller]
     pub fn events(&self, email: &str, calendar: &str) -> Vec<Value> {
+        self.site.make_meetings();
         let world = self.site.world();
         let (listed, found) = find(&world, email, calendar);
         let view = owner_view(&self.site, email, &listed.id, found.zone);

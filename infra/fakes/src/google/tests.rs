@@ -351,6 +351,9 @@ async fn an_event_id_is_used_once_for_ever() {
 
     let path = "calendars/primary/events/booking0001";
     let (_, read) = answer(world.call(&tokens, "GET", path)).await;
+    assert_eq!((&read["conferenceData"], &read["hangoutLink"]), (&made["conferenceData"], &Value::Null));
+    world.pass(TimeDelta::seconds(5));
+    let (_, read) = answer(world.call(&tokens, "GET", path)).await;
     assert!(read["hangoutLink"].as_str().unwrap().starts_with("https://meet.google.com/"));
     let few = format!("{path}?maxAttendees=1&fields=attendees/email,attendeesOmitted");
     let (_, few) = answer(world.call(&tokens, "GET", &few)).await;
@@ -359,7 +362,8 @@ async fn an_event_id_is_used_once_for_ever() {
     assert_eq!((status, reason(&refusal)), (409, "duplicate"));
 
     let patch = json!({ "start": { "dateTime": "2026-11-20T10:00:00Z" }, "end": { "dateTime": "2026-11-20T10:30:00Z" } });
-    let etag = made["etag"].as_str().unwrap();
+    assert_ne!(read["etag"], made["etag"], "a conference that is there is a change");
+    let etag = read["etag"].as_str().unwrap();
     let change = || world.call(&tokens, "PATCH", path).header("if-match", etag).json(&patch);
     let (status, moved) = answer(change()).await;
     assert_eq!((status, &moved["sequence"], &moved["summary"]), (200, &json!(1), &json!("Call")));
@@ -386,6 +390,49 @@ async fn an_event_id_is_used_once_for_ever() {
     assert_eq!(answer(world.call(&tokens, "DELETE", "calendars/primary/events/never0")).await.0, 404);
     assert_eq!(answer(world.call(&tokens, "GET", found)).await.1["items"], json!([]));
     assert!(world.google.events(ADA, "primary").is_empty());
+}
+
+#[tokio::test]
+async fn a_conference_is_made_once_for_each_request_or_fails_or_is_refused() {
+    let world = World::new().await;
+    let tokens = world.connect(&["calendar.events"], &[]).await;
+    let asking = |request: &str, sort: &str| {
+        json!({
+            "start": { "dateTime": "2026-11-20T09:00:00Z" }, "end": { "dateTime": "2026-11-20T09:30:00Z" },
+            "conferenceData": { "createRequest": {
+                "requestId": request, "conferenceSolutionKey": { "type": sort } } },
+        })
+    };
+    let events = "calendars/primary/events?conferenceDataVersion=1";
+    let (_, made) = answer(world.call(&tokens, "POST", events).json(&asking("r1", "hangoutsMeet"))).await;
+    let path = format!("calendars/primary/events/{}", made["id"].as_str().unwrap());
+    let change = format!("{path}?conferenceDataVersion=1");
+    world.pass(TimeDelta::seconds(5));
+    let (_, ready) = answer(world.call(&tokens, "GET", &path)).await;
+    let again = asking("r1", "hangoutsMeet");
+    let (_, same) = answer(world.call(&tokens, "PATCH", &change).json(&again)).await;
+    assert_eq!(
+        (&same["hangoutLink"], &same["conferenceData"]),
+        (&ready["hangoutLink"], &ready["conferenceData"])
+    );
+
+    world.google.fail_meetings(true);
+    let (_, pending) =
+        answer(world.call(&tokens, "PATCH", &change).json(&asking("r2", "hangoutsMeet"))).await;
+    assert_eq!(
+        (&pending["conferenceData"]["entryPoints"], &pending["hangoutLink"]),
+        (&Value::Null, &Value::Null)
+    );
+    world.pass(TimeDelta::seconds(5));
+    let (_, failed) = answer(world.call(&tokens, "GET", &path)).await;
+    assert_eq!(failed["conferenceData"]["createRequest"]["status"]["statusCode"], "failure");
+    assert_eq!(failed["hangoutLink"], Value::Null);
+
+    let refused = answer(world.call(&tokens, "POST", events).json(&asking("r3", "eventHangout"))).await;
+    assert_eq!((refused.0, reason(&refused.1)), (400, "invalid"));
+    world.google.forbid_meetings(ADA);
+    let refused = answer(world.call(&tokens, "POST", events).json(&asking("r3", "hangoutsMeet"))).await;
+    assert_eq!((refused.0, reason(&refused.1)), (400, "invalid"));
 }
 
 #[tokio::test]

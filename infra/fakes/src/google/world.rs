@@ -11,6 +11,8 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::meet::{Meeting, Meetings};
+
 pub(super) type Fields = Map<String, Value>;
 
 #[derive(Default, Serialize, Deserialize)]
@@ -30,6 +32,10 @@ pub(super) struct World {
     pub(super) sync_epoch: u64,
     #[serde(skip)]
     pub(super) page_size: Option<usize>,
+    #[serde(skip)]
+    pub(super) meetings: Meetings,
+    #[serde(default)]
+    pub(super) pending_meetings: Vec<Meeting>,
     /// The reason by calendar id.
     #[serde(skip)]
     pub(super) broken: BTreeMap<String, String>,

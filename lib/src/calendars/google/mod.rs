@@ -65,7 +65,13 @@ const MOST_PAGES: usize = 100;
 
 const EVENT: &str = "/calendars/{calendar}/events/{event}";
 const EVENTS: &str = "/calendars/{calendar}/events";
-const PLACED_FIELDS: &str = "id,etag,status,start,end,htmlLink";
+/// What [`Event::placed`] needs, as a `fields` mask.
+const PLACED_FIELDS: &str = "id,etag,status,start,end,htmlLink,hangoutLink,\
+    conferenceData(createRequest/status/statusCode,entryPoints(entryPointType,uri))";
+
+/// What goes with every write. Below version 1, Google drops what a body says of a conference without a word.
+const WRITING: [(&str, &str); 3] =
+    [("sendUpdates", "all"), ("conferenceDataVersion", "1"), ("fields", PLACED_FIELDS)];
 
 /// Our registration in Google's console, and where Google is.
 #[derive(Clone, Debug)]
@@ -418,7 +424,7 @@ impl Calendar for Google {
     ) -> Result<Placed, CalendarError> {
         let mut url = self.url(&["calendars", calendar.as_str(), "events"]);
         // The calendar tells the guest; an event without one has nobody to tell.
-        url.query_pairs_mut().append_pair("sendUpdates", "all").append_pair("fields", PLACED_FIELDS);
+        url.query_pairs_mut().extend_pairs(WRITING);
         let request = self.request(call, Method::POST, url).json(&wire::insert_body(draft));
         self.http.send(request, Self::sending(call, EVENTS), json::<Event>).await?.placed(None)
     }
@@ -430,7 +436,7 @@ impl Calendar for Google {
         draft: &EventDraft,
     ) -> Result<Placed, CalendarError> {
         let mut url = self.event_url(calendar, &draft.id);
-        url.query_pairs_mut().append_pair("sendUpdates", "all").append_pair("fields", PLACED_FIELDS);
+        url.query_pairs_mut().extend_pairs(WRITING);
         let request = self.request(call, Method::PATCH, url).json(&wire::patch_body(draft));
         let refused = match self.http.send(request, Self::sending(call, EVENT), json::<Event>).await {
             Ok(event) => return event.placed(None),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::calendars::loopback::{Loopback, Reply};
-use crate::domain::BookingId;
+use crate::domain::{BookingId, Visibility};
 
 fn google(server: &Loopback) -> Google {
     let config = GoogleConfig {
@@ -344,7 +344,8 @@ fn draft() -> EventDraft {
         description: String::new(),
         location: Some("https://meet.example/1".to_owned()),
         guest: None,
-        private: false,
+        visibility: Visibility::Default,
+        conference: false,
         reminder_minutes: vec![15],
     }
 }

@@ -12,7 +12,7 @@ use crate::calendars::{
     BOOKING_PROPERTY, CalendarError, CalendarId, CalendarInfo, EventDraft, EventId, Guest,
     INTEGRATION_PROPERTY, OwnEvent, Placed,
 };
-use crate::domain::{BookingId, IntegrationId, Span};
+use crate::domain::{BookingId, Conference, IntegrationId, Span, Visibility};
 
 /// One page of a list.
 #[derive(Deserialize)]
@@ -115,6 +115,35 @@ pub(super) struct Event {
     #[serde(default)]
     pub extended_properties: Properties,
     pub html_link: Option<String>,
+    pub hangout_link: Option<String>,
+    pub conference_data: Option<ConferenceData>,
+}
+
+/// The video conference of an event, which Google makes in its own time.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ConferenceData {
+    create_request: Option<CreateRequest>,
+    #[serde(default)]
+    entry_points: Vec<EntryPoint>,
+}
+
+#[derive(Deserialize)]
+struct CreateRequest {
+    status: Option<CreateStatus>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateStatus {
+    status_code: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EntryPoint {
+    entry_point_type: Option<String>,
+    uri: Option<String>,
 }
 
 /// An instant (`dateTime`) or a whole day in the calendar's zone (`date`).
@@ -180,7 +209,23 @@ impl Event {
             return Err(CalendarError::Gone);
         }
         let (starts_at, ends_at) = self.times(zone).ok_or(CalendarError::Unreadable)?;
-        Ok(Placed { etag: self.etag, starts_at, ends_at, link: self.html_link })
+        let conference = self.conference();
+        Ok(Placed { etag: self.etag, starts_at, ends_at, link: self.html_link, conference })
+    }
+
+    /// Its video conference. What was made without a way in is not there yet.
+    fn conference(&self) -> Option<Conference> {
+        let data = self.conference_data.as_ref();
+        let video = data.and_then(|data| {
+            let is_video = |entry: &&EntryPoint| entry.entry_point_type.as_deref() == Some("video");
+            data.entry_points.iter().find(is_video)?.uri.as_deref()
+        });
+        let link = video.or(self.hangout_link.as_deref()).filter(|url| is_link(url));
+        if let Some(url) = link {
+            return Some(Conference::Ready { url: url.to_owned() });
+        }
+        let status = data?.create_request.as_ref()?.status.as_ref()?.status_code.as_deref()?;
+        Some(if status == "failure" { Conference::Failed } else { Conference::Pending })
     }
 
     /// Whether it has a date without a time, and so needs its calendar's zone to be understood.
@@ -287,7 +332,26 @@ pub(super) fn patch_body(draft: &EventDraft) -> Value {
     owned_fields(draft, |at| json!({ "dateTime": rfc3339(at), "timeZone": zone, "date": null }))
 }
 
+/// A video conference to be made. The event's id is made of the booking's and the generation, and so is the same
+/// however often this is sent: Google ignores a request that it knows.
+fn create_conference(draft: &EventDraft) -> Value {
+    json!({ "createRequest": {
+        "requestId": draft.id.as_str(),
+        "conferenceSolutionKey": { "type": "hangoutsMeet" },
+    } })
+}
+
 fn owned_fields(draft: &EventDraft, when: impl Fn(DateTime<Utc>) -> Value) -> Value {
+    let mut body = fields_but_the_conference(draft, when);
+    if draft.conference
+        && let Some(fields) = body.as_object_mut()
+    {
+        fields.insert("conferenceData".to_owned(), create_conference(draft));
+    }
+    body
+}
+
+fn fields_but_the_conference(draft: &EventDraft, when: impl Fn(DateTime<Utc>) -> Value) -> Value {
     let remind = |minutes: &u16| json!({ "method": "popup", "minutes": minutes.min(&LONGEST_REMINDER) });
     let reminders: Value = draft.reminder_minutes.iter().take(MOST_REMINDERS).map(remind).collect();
     json!({
@@ -297,7 +361,7 @@ fn owned_fields(draft: &EventDraft, when: impl Fn(DateTime<Utc>) -> Value) -> Va
         "start": when(draft.starts_at),
         "end": when(draft.ends_at),
         "transparency": "opaque",
-        "visibility": if draft.private { "private" } else { "default" },
+        "visibility": visibility(draft.visibility),
         "reminders": { "useDefault": false, "overrides": reminders },
         "extendedProperties": { "private": {
             INTEGRATION_PROPERTY: draft.integration.as_str(),
@@ -306,9 +370,39 @@ fn owned_fields(draft: &EventDraft, when: impl Fn(DateTime<Utc>) -> Value) -> Va
     })
 }
 
-/// Google reads descriptions as HTML: without this a guest's note could carry a link under another name.
+fn visibility(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Private => "private",
+        Visibility::Default => "default",
+        Visibility::Public => "public",
+    }
+}
+
+/// Google reads descriptions as HTML: without this a guest's note could carry a link under another name. What is
+/// longer than Google keeps is cut off, never within an escape.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let mut escaped = String::with_capacity(text.len());
+    let mut left = LONGEST_DESCRIPTION;
+    for letter in text.chars() {
+        let mut own = [0; 4];
+        let written: &str = match letter {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            letter => letter.encode_utf8(&mut own),
+        };
+        let Some(after) = left.checked_sub(written.chars().count()) else { break };
+        left = after;
+        escaped.push_str(written);
+    }
+    escaped
+}
+
+/// Whether a browser may be sent there.
+fn is_link(url: &str) -> bool {
+    url.starts_with("https://")
+        && url.len() <= 2000
+        && !url.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
 /// An instant as Google's queries and bodies take it.
@@ -317,6 +411,8 @@ pub(super) fn rfc3339(instant: DateTime<Utc>) -> String {
 }
 
 const MOST_REMINDERS: usize = 5;
+/// The most characters of a description.
+const LONGEST_DESCRIPTION: usize = 8192;
 /// Four weeks, in minutes.
 const LONGEST_REMINDER: u16 = 40_320;
 
@@ -492,7 +588,8 @@ mod tests {
             description: "Ada & <b>Grace</b>".to_owned(),
             location: None,
             guest: Some(Guest { name: "Grace".to_owned(), email: "grace@example.com".to_owned() }),
-            private: true,
+            visibility: Visibility::Private,
+            conference: true,
             reminder_minutes: vec![15, 60, u16::MAX, 1, 2, 3],
         }
     }
@@ -505,6 +602,8 @@ mod tests {
         let start = json!({ "dateTime": "2026-11-20T09:00:00Z", "timeZone": "Europe/Berlin" });
         assert_eq!(body["start"], start);
         assert_eq!(body["visibility"], "private");
+        let asked = json!({ "requestId": "hfada1g0", "conferenceSolutionKey": { "type": "hangoutsMeet" } });
+        assert_eq!(body["conferenceData"], json!({ "createRequest": asked }));
         assert_eq!(body["attendees"], json!([{ "email": "grace@example.com", "displayName": "Grace" }]));
         let marks = json!({ "holdfast_integration": "int_ada1", "holdfast_booking": "bkg_ada1" });
         assert_eq!(body["extendedProperties"]["private"], marks);
@@ -519,6 +618,51 @@ mod tests {
         assert_eq!(body["location"], "");
         assert_eq!(body["start"]["date"], Value::Null);
         assert!(body["start"].as_object().unwrap().contains_key("date"));
+    }
+
+    #[test]
+    fn an_event_that_asks_for_no_conference_says_nothing_of_one() {
+        let without = EventDraft { conference: false, ..draft() };
+        for body in [insert_body(&without), patch_body(&without)] {
+            assert!(body.get("conferenceData").is_none());
+        }
+        for (visibility, word) in [(Visibility::Default, "default"), (Visibility::Public, "public")] {
+            assert_eq!(insert_body(&EventDraft { visibility, ..draft() })["visibility"], word);
+        }
+    }
+
+    #[test]
+    fn a_conference_is_pending_until_there_is_a_way_in() {
+        let meet = "https://meet.google.com/abc-defg-hij";
+        let request = |code: &str| json!({ "createRequest": { "status": { "statusCode": code } } });
+        let entry = |sort: &str, uri: &str| {
+            json!({ "conferenceData": { "entryPoints": [
+                { "entryPointType": "phone", "uri": "tel:+1" }, { "entryPointType": sort, "uri": uri },
+            ] } })
+        };
+        let ready = Some(Conference::Ready { url: meet.to_owned() });
+        for (extra, expected) in [
+            (json!({}), None),
+            (json!({ "conferenceData": {} }), None),
+            (json!({ "conferenceData": request("pending") }), Some(Conference::Pending)),
+            (json!({ "conferenceData": request("success") }), Some(Conference::Pending)),
+            (json!({ "conferenceData": request("failure") }), Some(Conference::Failed)),
+            (json!({ "hangoutLink": meet, "conferenceData": request("success") }), ready.clone()),
+            (entry("video", meet), ready),
+            (entry("video", "javascript:alert(1)"), None),
+            (entry("more", "https://tel.meet/abc"), None),
+        ] {
+            let event: Event = serde_json::from_value(timed(&extra)).unwrap();
+            assert_eq!(event.placed(None).unwrap().conference, expected, "{extra}");
+        }
+    }
+
+    #[test]
+    fn a_description_is_cut_where_google_cuts_it_and_never_within_an_escape() {
+        let long = EventDraft { description: "&".repeat(2000), ..draft() };
+        let body = insert_body(&long);
+        let description = body["description"].as_str().unwrap();
+        assert!(description.len() <= LONGEST_DESCRIPTION && description.ends_with("&amp;"));
     }
 
     #[test]
