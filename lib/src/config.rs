@@ -21,12 +21,19 @@ pub const PUBLIC_URL: &str = "HOLDFAST_PUBLIC_URL";
 pub const RETURN_TO: &str = "HOLDFAST_RETURN_TO";
 /// Seconds that a hold lives. Default 300.
 pub const HOLD_SECONDS: &str = "HOLDFAST_HOLD_SECONDS";
+/// How many percent of a host's hours on one day may sit in holds that are not confirmed. Default 50.
+pub const HELD_PERCENT: &str = "HOLDFAST_HELD_PERCENT";
 /// Seconds between two polls of an active host's calendar. Default 120.
 pub const POLL_SECONDS: &str = "HOLDFAST_POLL_SECONDS";
 /// The claim that names the tenant of an admin's token. Default `tenant`.
 pub const TENANT_CLAIM: &str = "HOLDFAST_TENANT_CLAIM";
 /// The claim that lists the roles of an admin's token. Default `roles`.
 pub const ROLES_CLAIM: &str = "HOLDFAST_ROLES_CLAIM";
+/// The claim that names the host of a host's token. Default `host`.
+pub const HOST_CLAIM: &str = "HOLDFAST_HOST_CLAIM";
+/// Origins whose pages may call the API from a browser, separated by commas; a tenant's own list goes before it on
+/// the tenant's public routes. Default `*`: any.
+pub const CORS_ORIGINS: &str = "HOLDFAST_CORS_ORIGINS";
 /// Google OAuth client id. Without it no Google calendar can be connected.
 pub const GOOGLE_CLIENT_ID: &str = "HOLDFAST_GOOGLE_CLIENT_ID";
 /// Google OAuth client secret: what KMS made of it under the encryption context `setting` = this variable's name,
@@ -62,13 +69,16 @@ pub const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 pub const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
 /// What whoever runs Holdfast chooses. [`GIVEN`] follows from where it runs.
-pub const CHOSEN: [&str; 13] = [
+pub const CHOSEN: [&str; 16] = [
     PUBLIC_URL,
     RETURN_TO,
     HOLD_SECONDS,
+    HELD_PERCENT,
     POLL_SECONDS,
     TENANT_CLAIM,
     ROLES_CLAIM,
+    HOST_CLAIM,
+    CORS_ORIGINS,
     EXTRA_ROOTS,
     GOOGLE_CLIENT_ID,
     GOOGLE_CLIENT_SECRET,
@@ -110,12 +120,18 @@ pub struct Config {
     pub return_to: Vec<Url>,
     /// [`HOLD_SECONDS`].
     pub hold_seconds: u32,
+    /// [`HELD_PERCENT`].
+    pub held_percent: u8,
     /// [`POLL_SECONDS`].
     pub poll_seconds: u32,
     /// [`TENANT_CLAIM`].
     pub tenant_claim: String,
     /// [`ROLES_CLAIM`].
     pub roles_claim: String,
+    /// [`HOST_CLAIM`].
+    pub host_claim: String,
+    /// [`CORS_ORIGINS`], in small letters.
+    pub cors_origins: Vec<String>,
     /// [`EXTRA_ROOTS`].
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Google's credentials and URLs; `None` when there are none.
@@ -191,9 +207,12 @@ impl Config {
             public_url: public_url.as_str().trim_end_matches('/').to_owned(),
             return_to: return_to.collect::<Result<_, _>>()?,
             hold_seconds: parsed(HOLD_SECONDS, &or(HOLD_SECONDS, "300"))?,
+            held_percent: parsed(HELD_PERCENT, &or(HELD_PERCENT, "50"))?,
             poll_seconds: parsed(POLL_SECONDS, &or(POLL_SECONDS, "120"))?,
             tenant_claim: or(TENANT_CLAIM, "tenant"),
             roles_claim: or(ROLES_CLAIM, "roles"),
+            host_claim: or(HOST_CLAIM, "host"),
+            cors_origins: origins(&or(CORS_ORIGINS, "*")),
             extra_roots: certificates(&or(EXTRA_ROOTS, ""))?,
             google: google(&get)?,
             aws: AwsSettings {
@@ -238,6 +257,12 @@ fn google(get: &impl Fn(&str) -> Option<String>) -> Result<Option<GoogleSettings
         revoke_url: url(GOOGLE_REVOKE_URL)?,
         api_url: url(GOOGLE_API_URL)?,
     }))
+}
+
+/// As browsers write origins: in small letters, without a path.
+fn origins(list: &str) -> Vec<String> {
+    let origins = list.split(',').map(|origin| origin.trim().trim_end_matches('/').to_ascii_lowercase());
+    origins.filter(|origin| !origin.is_empty()).collect()
 }
 
 fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
@@ -297,6 +322,16 @@ mod tests {
         assert!(!error.contains("plain"), "{error}");
         let read = read(&[(GOOGLE_CLIENT_ID, "id"), (GOOGLE_CLIENT_SECRET, "c2VhbGVk")]).unwrap();
         assert_eq!(read.google.unwrap().client_secret, b"sealed");
+    }
+
+    #[test]
+    fn origins_are_read_as_browsers_write_them() {
+        let origins = |list: &str| read(&[(CORS_ORIGINS, list)]).unwrap().cors_origins;
+        assert_eq!(origins(""), ["*"]);
+        assert_eq!(
+            origins("https://App.example/, http://localhost:5173,"),
+            ["https://app.example", "http://localhost:5173"]
+        );
     }
 
     #[test]

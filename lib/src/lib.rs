@@ -7,6 +7,7 @@
 //! | [`store`], [`vault`] | domain, aws (the store also the clock) | HTTP status, decisions |
 //! | [`calendars`] | domain, clock | the table, KMS |
 //! | [`flows`] | domain, store, vault, calendars, clock, bus, app | axum, status codes, HTML |
+//! | [`ics`] | domain | async, clock, the table |
 //! | [`http`] | domain, flows, errors of the rest, app | SDK calls |
 
 pub mod app;
@@ -18,6 +19,7 @@ pub mod config;
 pub mod domain;
 pub mod flows;
 pub mod http;
+pub mod ics;
 pub mod lambda;
 pub mod outbound;
 pub mod store;

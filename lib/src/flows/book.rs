@@ -6,31 +6,28 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use ring::digest::{SHA256, digest};
 use tokio::time::Instant;
 
 use super::access::AccessError;
+use super::answers::{WrongAnswer, check_guest};
 use super::availability::{Availability, Refused};
-use super::hold::{Alternatives, HoldError, TRIES, claim, offer, read_wave, taken};
+use super::hold::{Alternatives, HoldError, TRIES, claim, lost, offer, random_bits, read_wave};
 use super::hold_token::HoldToken;
 use super::keys::{KeyError, sealing_key};
 use super::manage_token::ManageToken;
+use super::once::{Attempt, IdempotencyKey, Unrepeatable, done, fingerprint};
 use super::pull::busy_now;
 use super::push::push_within;
 use crate::app::App;
 use crate::domain::{
     Booking, BookingId, BookingStatus, CalendarLink, Claimed, EventType, EventTypeSlug, Freshness, Guest,
-    Integration, Span, Tenant, Tick, Ticks,
+    Integration, MadeBy, Reach, Span, Tenant, TenantSettings, Terms, Tick, Ticks,
 };
 use crate::store::{HostItems, NotBooked, StoreError};
 
 /// How long a confirmation waits for the calendar to say whether the time is still free.
 const CHECK_WITHIN: Duration = Duration::from_millis(2500);
-/// A push that the request itself did not finish comes due this much later.
-const PUSH_GRACE: TimeDelta = TimeDelta::seconds(30);
 
 /// What is to be booked.
 #[derive(Clone, Debug)]
@@ -48,7 +45,16 @@ pub enum Wanted {
     },
 }
 
-/// A guest's request to book.
+/// Who books.
+#[derive(Clone, Debug)]
+pub enum Booker {
+    /// A guest: by the rules of the event type.
+    Guest,
+    /// A member of staff, for a guest: at any time that is free, confirmed at once.
+    Staff(Reach),
+}
+
+/// A request to book.
 #[derive(Clone, Debug)]
 pub struct BookRequest {
     /// What.
@@ -89,6 +95,15 @@ pub enum BookError {
     /// The hold ended before it was confirmed.
     #[error("the hold has expired")]
     HoldExpired,
+    /// As many bookings as are taken on that day.
+    #[error("the event type takes no more bookings on that day")]
+    DayFull(Alternatives),
+    /// What the guest said does not answer what the event type asks.
+    #[error("some answers are missing or wrong")]
+    WrongAnswers(Vec<WrongAnswer>),
+    /// The Idempotency-Key came with another body before.
+    #[error("the key was used for another request")]
+    KeyReused,
     /// The hold was confirmed with other details.
     #[error("the hold was already confirmed with other details")]
     HoldUsed,
@@ -113,71 +128,122 @@ impl From<HoldError> for BookError {
             HoldError::LengthNotOffered => Self::LengthNotOffered,
             HoldError::SlotTaken(alternatives) => Self::SlotTaken(alternatives),
             HoldError::Refused(refused) => Self::Refused(refused),
+            HoldError::DayFull(alternatives) => Self::DayFull(alternatives),
             HoldError::UnknownHold => Self::UnknownHold,
+            HoldError::KeyReused => Self::KeyReused,
             HoldError::Store(error) => Self::Store(error),
         }
     }
 }
 
-/// Confirms a hold or books a free slot.
-pub async fn book(app: &App, tenant: &Tenant, request: &BookRequest) -> Result<Booked, BookError> {
-    let booking = match &request.wanted {
-        Wanted::Held(token) => confirm(app, tenant, request, token).await?,
-        Wanted::Slot { event_type, start, length } => {
-            book_slot(app, tenant, request, event_type, *start, *length).await?
+impl From<Unrepeatable> for BookError {
+    fn from(error: Unrepeatable) -> Self {
+        match error {
+            Unrepeatable::Reused => Self::KeyReused,
+            Unrepeatable::Store(error) => Self::Store(error),
         }
+    }
+}
+
+/// Confirms a hold or books a free slot.
+pub async fn book(
+    app: &App,
+    tenant: &Tenant,
+    booker: &Booker,
+    request: &BookRequest,
+    key: Option<&IdempotencyKey>,
+) -> Result<Booked, BookError> {
+    let said = said(request);
+    let attempt = Attempt::new("book", tenant, key, &[Some(&said)]);
+    let booking = match repeated(app, tenant, attempt.as_ref()).await? {
+        Some(booking) => booking,
+        None => match Box::pin(make(app, tenant, booker, request, &said, attempt.as_ref())).await {
+            Ok(booking) => push_within(app, booking).await,
+            // Perhaps the same request, sent twice at once, was faster.
+            Err(error) => repeated(app, tenant, attempt.as_ref()).await?.ok_or(error)?,
+        },
     };
-    let booking = push_within(app, booking).await;
     let manage_token = ManageToken::of(app, &booking).await?;
     Ok(Booked { booking, manage_token })
 }
 
-async fn confirm(
+/// The booking that this attempt has made.
+async fn repeated(
     app: &App,
     tenant: &Tenant,
+    attempt: Option<&Attempt>,
+) -> Result<Option<Booking>, BookError> {
+    let Some(id) = done(app, tenant, attempt).await? else { return Ok(None) };
+    let id = id.parse().map_err(|_malformed| StoreError::Unreadable("the id of a record".to_owned()))?;
+    Ok(app.store.booking(tenant, &id).await?)
+}
+
+async fn make(
+    app: &App,
+    tenant: &Tenant,
+    booker: &Booker,
     request: &BookRequest,
-    token: &HoldToken,
+    said: &str,
+    attempt: Option<&Attempt>,
 ) -> Result<Booking, BookError> {
-    if app.clock.now() >= token.expires_at() {
-        return replayed(app, tenant, request, token).await?.ok_or(BookError::HoldExpired);
+    let (slug, length) = match &request.wanted {
+        Wanted::Held(token) if app.clock.now() >= token.expires_at() => {
+            return replayed(app, tenant, said, token).await?.ok_or(BookError::HoldExpired);
+        }
+        Wanted::Held(token) => (token.event_type(), None),
+        Wanted::Slot { event_type, length, .. } => (event_type, *length),
+    };
+    let (event_type, length) = offer(app, tenant, slug, length).await?;
+    if let Booker::Staff(reach) = booker
+        && !reach.covers(&event_type.host)
+    {
+        return Err(BookError::UnknownEventType);
     }
-    let (event_type, _) = offer(app, tenant, token.event_type(), None).await?;
-    let start = token.slot().start;
+    let wrong = check_guest(&event_type, booker, request);
+    if !wrong.is_empty() {
+        return Err(BookError::WrongAnswers(wrong));
+    }
+    let settings = app.store.tenant_remembered(tenant).await?.ok_or(BookError::UnknownEventType)?;
+    let draft = Draft { tenant, settings: &settings, event_type: &event_type, booker, request, said };
+    match &request.wanted {
+        Wanted::Held(token) => confirm(app, &draft, token, attempt).await,
+        Wanted::Slot { start, .. } => book_slot(app, &draft, *start, length, attempt).await,
+    }
+}
+
+async fn confirm(
+    app: &App,
+    draft: &Draft<'_>,
+    token: &HoldToken,
+    attempt: Option<&Attempt>,
+) -> Result<Booking, BookError> {
+    let (tenant, event_type, start) = (draft.tenant, draft.event_type, token.slot().start);
     for _ in 0..TRIES {
-        let available = read_wave(app, tenant, &event_type.host, token.claimed()).await?;
+        let available = read_wave(app, tenant, event_type, token.claimed(), start).await?;
         if !is_held(&available, token) {
-            return match replayed(app, tenant, request, token).await? {
+            return match replayed(app, tenant, draft.said, token).await? {
                 Some(booking) => Ok(booking),
                 None if available.now >= token.expires_at() => Err(BookError::HoldExpired),
                 None => Err(BookError::UnknownHold),
             };
         }
-        match check(app, &available, token.claimed()).await {
-            Ok(()) => {}
-            Err(Refused::Taken) => {
-                return Err(taken(app, tenant, &event_type, token.length(), start, available).await.into());
-            }
-            Err(refused) => return Err(BookError::Refused(refused)),
+        let allowed = match available.has_room(event_type, start, None) {
+            Ok(()) => check(app, &available, token.claimed()).await,
+            refused => refused,
+        };
+        if let Err(refused) = allowed {
+            let length = token.length();
+            return Err(lost(app, tenant, event_type, length, start, available, refused).await.into());
         }
         can_answer(app, tenant).await?;
         let now = app.clock.now();
         if now >= token.expires_at() {
             return Err(BookError::HoldExpired);
         }
-        let booking = Draft {
-            id: token.booking_id(),
-            event_type: &event_type,
-            slot: token.slot(),
-            claimed: token.claimed().to_vec(),
-            host: &available.host,
-            now,
-        }
-        .booking(tenant, request);
-        match app.store.book(&booking, &available.days, Some(token.claim()), now).await {
-            Ok(()) => return Ok(booking),
-            Err(NotBooked::Exists(found)) => return same(*found, &booking.fingerprint),
-            Err(NotBooked::Lost) => {}
-            Err(NotBooked::Store(error)) => return Err(error.into()),
+        let claimed = token.claimed().to_vec();
+        let booking = draft.booking(token.booking_id(), token.slot(), claimed, &available, now);
+        if let Some(booking) = write(app, draft, booking, &available, Some(token), attempt).await? {
+            return Ok(booking);
         }
     }
     Err(StoreError::Busy.into())
@@ -185,48 +251,63 @@ async fn confirm(
 
 async fn book_slot(
     app: &App,
-    tenant: &Tenant,
-    request: &BookRequest,
-    slug: &EventTypeSlug,
+    draft: &Draft<'_>,
     start: Tick,
-    length: Option<Ticks>,
+    length: Ticks,
+    attempt: Option<&Attempt>,
 ) -> Result<Booking, BookError> {
-    let (event_type, length) = offer(app, tenant, slug, length).await?;
-    let cells = claim(&event_type, start, length);
-    let id = booking_id(random_bits()?);
+    let (tenant, event_type) = (draft.tenant, draft.event_type);
+    let cells = claim(event_type, start, length);
+    let bits = attempt.map_or_else(random_bits, |attempt| Ok(attempt.bits()))?;
+    let id = booking_id(u128::from_be_bytes(bits));
     for _ in 0..TRIES {
-        let available = read_wave(app, tenant, &event_type.host, &cells).await?;
-        let allowed = match available.may_take(&event_type, start, length) {
+        let available = read_wave(app, tenant, event_type, &cells, start).await?;
+        let by_rules = match draft.booker {
+            Booker::Guest => available.may_take(event_type, start, length),
+            Booker::Staff(_) => available.may_place(event_type, start, length),
+        };
+        let allowed = match by_rules.and_then(|()| available.has_room(event_type, start, None)) {
             Ok(()) => check(app, &available, &cells).await,
             refused => refused,
         };
-        match allowed {
-            Ok(()) => {}
-            Err(Refused::Taken) => {
-                return Err(taken(app, tenant, &event_type, length, start, available).await.into());
-            }
-            Err(refused) => return Err(BookError::Refused(refused)),
+        if let Err(refused) = allowed {
+            return Err(lost(app, tenant, event_type, length, start, available, refused).await.into());
         }
         can_answer(app, tenant).await?;
         let now = app.clock.now();
-        let booking = Draft {
-            id: id.clone(),
-            event_type: &event_type,
-            slot: Span::new(start, start + length),
-            claimed: cells.clone(),
-            host: &available.host,
-            now,
-        }
-        .booking(tenant, request);
-        match app.store.book(&booking, &available.days, None, now).await {
-            Ok(()) => return Ok(booking),
-            // The id is random: what is found by it is this very booking, whose answer was lost.
-            Err(NotBooked::Exists(found)) => return same(*found, &booking.fingerprint),
-            Err(NotBooked::Lost) => {}
-            Err(NotBooked::Store(error)) => return Err(error.into()),
+        let slot = Span::new(start, start + length);
+        let booking = draft.booking(id.clone(), slot, cells.clone(), &available, now);
+        // The id is random, or the key's: what is found by it is this very booking.
+        if let Some(booking) = write(app, draft, booking, &available, None, attempt).await? {
+            return Ok(booking);
         }
     }
     Err(StoreError::Busy.into())
+}
+
+/// Writes the booking with all that belongs to it; `None` when something was not as read.
+async fn write(
+    app: &App,
+    draft: &Draft<'_>,
+    booking: Booking,
+    available: &Availability,
+    held: Option<&HoldToken>,
+    attempt: Option<&Attempt>,
+) -> Result<Option<Booking>, BookError> {
+    let now = app.clock.now();
+    let most = draft.event_type.max_per_day;
+    let once = attempt.map(|attempt| attempt.record(booking.id.as_str(), now));
+    let held = held.map(HoldToken::claim);
+    match app.store.book(&booking, &available.days.days, held, most, once.as_ref(), now).await {
+        Ok(()) => Ok(Some(booking)),
+        // The key of an act that is remembered no longer still made that booking's id.
+        Err(NotBooked::Exists(found)) => match same(*found, draft.said) {
+            Err(BookError::HoldUsed) if held.is_none() => Err(BookError::KeyReused),
+            same => same.map(Some),
+        },
+        Err(NotBooked::Lost) => Ok(None),
+        Err(NotBooked::Store(error)) => Err(error.into()),
+    }
 }
 
 /// Has the key of the manage token at hand before anything is written: a booking without its answer would have an
@@ -241,6 +322,7 @@ fn is_held(available: &Availability, token: &HoldToken) -> bool {
         claimed.host == available.host.host.id
             && available
                 .days
+                .days
                 .iter()
                 .any(|day| day.day == claimed.cells.day && day.is_all(claimed.cells, token.claim()))
     })
@@ -248,7 +330,7 @@ fn is_held(available: &Availability, token: &HoldToken) -> bool {
 
 /// Busy time, coverage and freshness over what is about to be booked; a calendar whose last reading is not fresh
 /// is asked.
-async fn check(app: &App, available: &Availability, claimed: &[Claimed]) -> Result<(), Refused> {
+pub(super) async fn check(app: &App, available: &Availability, claimed: &[Claimed]) -> Result<(), Refused> {
     let claim = whole(claimed);
     available.may_keep(claim)?;
     let deadline = Instant::now() + CHECK_WITHIN;
@@ -291,17 +373,17 @@ async fn still_free(
 async fn replayed(
     app: &App,
     tenant: &Tenant,
-    request: &BookRequest,
+    said: &str,
     token: &HoldToken,
 ) -> Result<Option<Booking>, BookError> {
     match app.store.booking(tenant, &token.booking_id()).await? {
-        Some(found) => same(found, &fingerprint(request)).map(Some),
+        Some(found) => same(found, said).map(Some),
         None => Ok(None),
     }
 }
 
-fn same(found: Booking, fingerprint: &str) -> Result<Booking, BookError> {
-    if found.fingerprint == fingerprint { Ok(found) } else { Err(BookError::HoldUsed) }
+fn same(found: Booking, said: &str) -> Result<Booking, BookError> {
+    if found.fingerprint == said { Ok(found) } else { Err(BookError::HoldUsed) }
 }
 
 /// From the first claimed cell to the last.
@@ -311,42 +393,80 @@ fn whole(claimed: &[Claimed]) -> Span {
     spans.reduce(union).unwrap_or(Span::new(Tick::from_index(0), Tick::from_index(0)))
 }
 
+/// What does not change from one try to the next.
 struct Draft<'a> {
-    id: BookingId,
+    tenant: &'a Tenant,
+    settings: &'a TenantSettings,
     event_type: &'a EventType,
-    slot: Span,
-    claimed: Vec<Claimed>,
-    host: &'a HostItems,
-    now: DateTime<Utc>,
+    booker: &'a Booker,
+    request: &'a BookRequest,
+    said: &'a str,
 }
 
 impl Draft<'_> {
-    fn booking(self, tenant: &Tenant, request: &BookRequest) -> Booking {
-        let calendar = if request.sync_to_calendar { target(self.host) } else { None };
-        Booking {
-            id: self.id,
-            tenant: tenant.clone(),
-            host: self.event_type.host.clone(),
-            event_type: self.event_type.slug.clone(),
-            title: self.event_type.title.clone(),
-            status: BookingStatus::Confirmed,
+    fn booking(
+        &self,
+        id: BookingId,
+        slot: Span,
+        claimed: Vec<Claimed>,
+        available: &Availability,
+        now: DateTime<Utc>,
+    ) -> Booking {
+        let (event_type, request, host) = (self.event_type, self.request, &available.host);
+        let (made_by, is_asked) = match self.booker {
+            Booker::Guest => (MadeBy::Guest, event_type.needs_confirmation),
+            Booker::Staff(_) => (MadeBy::Host, false),
+        };
+        let answer_by = (now + event_type.confirm_within.duration()).min(slot.start.instant());
+        let kept = self.settings.retention_days.map(|days| TimeDelta::days(i64::from(days)));
+        let booking = Booking {
+            id,
+            tenant: self.tenant.clone(),
+            host: event_type.host.clone(),
+            event_type: event_type.slug.clone(),
+            title: event_type.title.clone(),
+            status: if is_asked { BookingStatus::Pending } else { BookingStatus::Confirmed },
             version: 1,
-            start: self.slot.start,
-            length: self.slot.len(),
-            claimed: self.claimed,
+            start: slot.start,
+            length: slot.len(),
+            claimed,
             guest: request.guest.clone(),
             answers: request.answers.clone(),
             notes: request.notes.clone(),
             metadata: request.metadata.clone(),
-            due_at: calendar.is_some().then(|| self.now + PUSH_GRACE),
-            calendar,
+            due_at: None,
+            calendar: if request.sync_to_calendar { target(host) } else { None },
             pushed: None,
             settled_version: 0,
             push_failures: 0,
-            fingerprint: fingerprint(request),
+            fingerprint: self.said.to_owned(),
             token_generation: 0,
-            created_at: self.now.trunc_subsecs(0),
-        }
+            created_at: now.trunc_subsecs(0),
+            terms: Box::new(terms(self.settings, event_type, host)),
+            made_by,
+            answer_by: is_asked.then_some(answer_by),
+            counted_on: available.counted_on(event_type, slot.start),
+            reason: None,
+            conference: None,
+            erase_at: kept.map(|kept| slot.end.instant() + kept),
+        };
+        booking.made(now)
+    }
+}
+
+/// What is agreed by booking now.
+fn terms(settings: &TenantSettings, event_type: &EventType, host: &HostItems) -> Terms {
+    Terms {
+        tenant_name: settings.name.clone(),
+        host_name: host.host.name.clone(),
+        time_zone: host.schedule(event_type).map_or(chrono_tz::UTC, |schedule| schedule.zone),
+        event_title: event_type.event_title.clone(),
+        event_description: event_type.event_description.clone(),
+        location: event_type.location.clone(),
+        reminders: event_type.reminders.clone(),
+        visibility: event_type.visibility,
+        cancel_notice: event_type.cancel_notice,
+        reschedule_notice: event_type.reschedule_notice,
     }
 }
 
@@ -358,14 +478,14 @@ fn target(host: &HostItems) -> Option<CalendarLink> {
     })
 }
 
-/// SHA-256 over all that the guest said, each part by its length.
-fn fingerprint(request: &BookRequest) -> String {
+/// SHA-256 over all that the guest said.
+fn said(request: &BookRequest) -> String {
     let guest = &request.guest;
     let wanted = match &request.wanted {
         Wanted::Held(token) => token.as_str().to_owned(),
         Wanted::Slot { event_type, start, length } => format!("{event_type} {} {length:?}", start.index()),
     };
-    let parts = [
+    fingerprint(&[
         Some(wanted.as_str()),
         Some(guest.name.as_str()),
         Some(guest.email.as_str()),
@@ -376,14 +496,7 @@ fn fingerprint(request: &BookRequest) -> String {
         request.notes.as_deref(),
         request.metadata.as_deref(),
         Some(if request.sync_to_calendar { "sync" } else { "off" }),
-    ];
-    let mut bytes = Vec::new();
-    for part in parts {
-        let length = part.map_or(u64::MAX, |part| part.len() as u64);
-        bytes.extend(length.to_be_bytes());
-        bytes.extend(part.unwrap_or_default().as_bytes());
-    }
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, &bytes))
+    ])
 }
 
 /// The id made of the top 120 of these bits: 24 characters of base32hex.
@@ -397,13 +510,6 @@ pub(super) fn booking_id(bits: u128) -> BookingId {
         ALPHABET.get(index).copied().unwrap_or('0')
     });
     BookingId::from_base32hex(&letters.collect::<String>())
-}
-
-fn random_bits() -> Result<u128, BookError> {
-    let mut bytes = [0; 16];
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
-        .map_err(|_unspecified| StoreError::Busy)?;
-    Ok(u128::from_be_bytes(bytes))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::keys::KeyError;
 use crate::app::App;
 use crate::calendars::oauth::Pkce;
 use crate::calendars::{Authorize, Calendar, CalendarError, Call, Grant};
-use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Provider, Tenant};
+use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Provider, Reach, Tenant};
 use crate::store::{OAuthState, StateHash, StoreError};
 use crate::vault::VaultError;
 
@@ -128,10 +128,11 @@ impl From<KeyError> for ConnectError {
     }
 }
 
-/// Begins a round trip for a host.
+/// Begins a round trip for a host within reach.
 pub async fn start_connect(
     app: &App,
     tenant: &Tenant,
+    reach: &Reach,
     host: &HostId,
     provider: Provider,
     return_to: Option<&str>,
@@ -141,7 +142,9 @@ pub async fn start_connect(
         Some(url) => Some(allowed(&app.config.return_to, url).ok_or(ConnectError::ReturnNotAllowed)?),
         None => None,
     };
-    app.store.host(tenant, host).await?.ok_or(ConnectError::UnknownHost)?;
+    if !reach.covers(host) || app.store.host(tenant, host).await?.is_none() {
+        return Err(ConnectError::UnknownHost);
+    }
     let expires_at = app.clock.now().trunc_subsecs(0) + LIFETIME;
     let (state, cookie) = (random::<32>()?, random::<16>()?);
     let hash = StateHash::of(&state);

@@ -10,7 +10,7 @@ use super::access::{AccessError, REFRESH, Session, open, through};
 use super::integrations::{IntegrationError, change};
 use crate::app::App;
 use crate::calendars::{CalendarError, CalendarId, Notify};
-use crate::domain::{Day, Integration, IntegrationId, IntegrationStatus, Tenant, Tick};
+use crate::domain::{Day, Integration, IntegrationId, IntegrationStatus, Reach, Tenant, Tick};
 use crate::store::StoreError;
 
 /// Longer than both halves together.
@@ -22,9 +22,10 @@ const WITHIN: Duration = Duration::from_secs(6);
 pub async fn disconnect(
     app: &App,
     tenant: &Tenant,
+    reach: &Reach,
     id: &IntegrationId,
 ) -> Result<Integration, IntegrationError> {
-    let integration = change(app, tenant, id, |integration| {
+    let integration = change(app, tenant, reach, id, |integration| {
         if integration.status == IntegrationStatus::Disconnected {
             return;
         }
@@ -66,7 +67,7 @@ pub(super) async fn clear(app: &App, integration: &Integration) -> Result<(), St
     // From yesterday on: what lies before decides nothing any more.
     let first = Tick::floor(app.clock.now() - chrono::TimeDelta::days(1)).day();
     let last = Tick::floor(app.clock.now() + chrono::TimeDelta::days(800)).day();
-    let days = app.store.days_strong(&integration.tenant, &integration.host, first, last).await?;
+    let days = app.store.days_strong(&integration.tenant, &integration.host, first, last).await?.days;
     let ours = |(id, _): &(IntegrationId, _)| *id == integration.id;
     let with_bits: Vec<Day> =
         days.iter().filter(|day| day.busy.iter().any(ours)).map(|day| day.day).collect();

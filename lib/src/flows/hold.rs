@@ -2,13 +2,12 @@
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-use super::availability::{Availability, Refused};
+use super::availability::{Availability, Refused, days_of};
 use super::hold_token::HoldToken;
+use super::once::{Attempt, IdempotencyKey, Unrepeatable, done};
 use crate::app::App;
-use crate::domain::slots::{nearest, starts};
-use crate::domain::{
-    Claimed, Day, EventType, EventTypeSlug, HostId, IntegrationId, Span, Tenant, Tick, Ticks,
-};
+use crate::domain::slots::nearest;
+use crate::domain::{Claimed, Day, EventType, EventTypeSlug, IntegrationId, Span, Tenant, Tick, Ticks};
 use crate::store::StoreError;
 
 /// A revision that moves this often while one guest holds is a calendar being pulled all the time.
@@ -47,39 +46,98 @@ pub enum HoldError {
     /// The rules do not allow the start.
     #[error(transparent)]
     Refused(Refused),
+    /// As many bookings as are taken on that day.
+    #[error("the event type takes no more bookings on that day")]
+    DayFull(Alternatives),
     /// The token is no hold, or no longer one.
     #[error("there is no such hold")]
     UnknownHold,
+    /// The Idempotency-Key came with another body before.
+    #[error("the key was used for another request")]
+    KeyReused,
     /// The table could not say.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<Unrepeatable> for HoldError {
+    fn from(error: Unrepeatable) -> Self {
+        match error {
+            Unrepeatable::Reused => Self::KeyReused,
+            Unrepeatable::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<HoldToken> for Hold {
+    fn from(token: HoldToken) -> Self {
+        Self { slot: token.slot(), expires_at: token.expires_at(), token }
+    }
+}
+
+/// Which slot.
+#[derive(Clone, Debug)]
+pub struct SlotRequest {
+    /// Of which event type.
+    pub event_type: EventTypeSlug,
+    /// From when.
+    pub start: Tick,
+    /// One of its lengths; its first when `None`.
+    pub length: Option<Ticks>,
 }
 
 /// Takes a slot for the length of a hold.
 pub async fn hold(
     app: &App,
     tenant: &Tenant,
-    slug: &EventTypeSlug,
-    start: Tick,
-    length: Option<Ticks>,
+    slot: &SlotRequest,
+    key: Option<&IdempotencyKey>,
 ) -> Result<Hold, HoldError> {
-    let (event_type, length) = offer(app, tenant, slug, length).await?;
+    let said = format!("{} {} {:?}", slot.event_type, slot.start.index(), slot.length);
+    let attempt = Attempt::new("hold", tenant, key, &[Some(&said)]);
+    let again = |done: Option<String>| {
+        done.zip(attempt.as_ref()).and_then(|(done, attempt)| HoldToken::again(&done, attempt.bits()))
+    };
+    if let Some(token) = again(done(app, tenant, attempt.as_ref()).await?) {
+        return Ok(token.into());
+    }
+    match take(app, tenant, slot, attempt.as_ref()).await {
+        Ok(token) => Ok(token.into()),
+        // Perhaps the same request, sent twice at once, was faster.
+        Err(error) => match again(done(app, tenant, attempt.as_ref()).await?) {
+            Some(token) => Ok(token.into()),
+            None => Err(error),
+        },
+    }
+}
+
+async fn take(
+    app: &App,
+    tenant: &Tenant,
+    slot: &SlotRequest,
+    attempt: Option<&Attempt>,
+) -> Result<HoldToken, HoldError> {
+    let (event_type, length) = offer(app, tenant, &slot.event_type, slot.length).await?;
+    let start = slot.start;
     let cells = claim(&event_type, start, length);
     for _ in 0..TRIES {
-        let available = read_wave(app, tenant, &event_type.host, &cells).await?;
-        match available.may_take(&event_type, start, length) {
-            Ok(()) => {}
-            Err(Refused::Taken) => {
-                return Err(taken(app, tenant, &event_type, length, start, available).await);
-            }
-            Err(refused) => return Err(HoldError::Refused(refused)),
+        let available = read_wave(app, tenant, &event_type, &cells, start).await?;
+        let allowed = available
+            .may_take(&event_type, start, length)
+            .and_then(|()| available.has_room(&event_type, start, None))
+            .and_then(|()| available.may_hold(&event_type, &cells, app.config.held_percent));
+        if let Err(refused) = allowed {
+            return Err(lost(app, tenant, &event_type, length, start, available, refused).await);
         }
         let lifetime = TimeDelta::seconds(i64::from(app.config.hold_seconds));
         let expires_at = available.now.trunc_subsecs(0) + lifetime;
-        let token = HoldToken::new(slug.clone(), start, length, cells.clone(), expires_at)
-            .map_err(|_no_randomness| StoreError::Busy)?;
-        match app.store.hold(tenant, &cells, &available.days, token.claim(), available.now).await {
-            Ok(()) => return Ok(Hold { slot: token.slot(), expires_at: token.expires_at(), token }),
+        let bits = attempt.map_or_else(random_bits, |attempt| Ok(attempt.bits()))?;
+        let token = HoldToken::new(slot.event_type.clone(), start, length, cells.clone(), expires_at, bits)
+            .map_err(|_unwritable| StoreError::Busy)?;
+        let once = attempt.map(|attempt| attempt.record(token.without_secret(), available.now));
+        let (days, claim) = (&available.days.days, token.claim());
+        match app.store.hold(tenant, &cells, days, claim, once.as_ref(), available.now).await {
+            Ok(()) => return Ok(token),
             // Lost to another guest or to a calendar: the next reading tells which.
             Err(StoreError::Conflict(_)) => {}
             Err(error) => return Err(error.into()),
@@ -90,11 +148,32 @@ pub async fn hold(
 }
 
 /// Gives a hold back before it ends. Only its holder can: the cells must carry the token's own number.
-pub async fn release(app: &App, tenant: &Tenant, token: &HoldToken) -> Result<(), HoldError> {
-    match app.store.release(tenant, token.claimed(), token.claim()).await {
-        Err(StoreError::Conflict(_)) => Err(HoldError::UnknownHold),
+pub async fn release(
+    app: &App,
+    tenant: &Tenant,
+    token: &HoldToken,
+    key: Option<&IdempotencyKey>,
+) -> Result<(), HoldError> {
+    let attempt = Attempt::new("release", tenant, key, &[Some(token.as_str())]);
+    if done(app, tenant, attempt.as_ref()).await?.is_some() {
+        return Ok(());
+    }
+    let once = attempt.as_ref().map(|attempt| attempt.record("", app.clock.now()));
+    match app.store.release(tenant, token.claimed(), token.claim(), once.as_ref()).await {
+        Err(StoreError::Conflict(_)) => match done(app, tenant, attempt.as_ref()).await? {
+            Some(_) => Ok(()),
+            None => Err(HoldError::UnknownHold),
+        },
         done => Ok(done?),
     }
+}
+
+/// Bits that nobody can guess.
+pub(super) fn random_bits() -> Result<[u8; 16], StoreError> {
+    let mut bits = [0; 16];
+    let random = ring::rand::SystemRandom::new();
+    ring::rand::SecureRandom::fill(&random, &mut bits).map_err(|_unspecified| StoreError::Busy)?;
+    Ok(bits)
 }
 
 /// The event type and one of its lengths.
@@ -104,7 +183,7 @@ pub(super) async fn offer(
     slug: &EventTypeSlug,
     length: Option<Ticks>,
 ) -> Result<(EventType, Ticks), HoldError> {
-    let event_type = app.store.event_type(tenant, slug).await?.filter(|event_type| event_type.active);
+    let event_type = app.store.event_type(tenant, slug).await?.filter(EventType::is_open);
     let event_type = event_type.ok_or(HoldError::UnknownEventType)?;
     let length = event_type.length(length).ok_or(HoldError::LengthNotOffered)?;
     Ok((event_type, length))
@@ -116,39 +195,60 @@ pub(super) fn claim(event_type: &EventType, start: Tick, length: Ticks) -> Vec<C
     cells.map(|cells| Claimed { host: event_type.host.clone(), cells }).collect()
 }
 
-/// One strong read wave: the host with its integrations, and the days, side by side.
+/// One strong read wave: the host with its integrations, and the days, side by side; with the days the counter of the
+/// daily limit, if there is one.
 ///
 /// Side by side is not at once: a calendar may become active and be read in between, and its busy bits would then
 /// look like those of nobody. Bits of an integration that the host's reading does not count make it read again.
 pub(super) async fn read_wave(
     app: &App,
     tenant: &Tenant,
-    host_id: &HostId,
+    event_type: &EventType,
     cells: &[Claimed],
+    start: Tick,
 ) -> Result<Availability, HoldError> {
     let days: Vec<Day> = cells.iter().map(|claimed| claimed.cells.day).collect();
+    let host_id = &event_type.host;
+    let count = match event_type.max_per_day {
+        // Which local date that is depends on the schedule's zone, which is seldom another than it was.
+        Some(_) => app.store.host_remembered(tenant, host_id).await?.and_then(|host| {
+            let zone = host.schedule(event_type)?.zone;
+            Some((&event_type.slug, start.instant().with_timezone(&zone).date_naive()))
+        }),
+        None => None,
+    };
     let (host, days) =
-        tokio::try_join!(app.store.host(tenant, host_id), app.store.days_at(tenant, host_id, &days))?;
+        tokio::try_join!(app.store.host(tenant, host_id), app.store.days_at(tenant, host_id, &days, count))?;
     let mut host = host.ok_or(HoldError::UnknownEventType)?;
     let counts = |id: &IntegrationId| host.active().any(|integration| integration.id == *id);
-    if days.iter().flat_map(|day| &day.busy).any(|(id, _)| !counts(id)) {
+    if days.days.iter().flat_map(|day| &day.busy).any(|(id, _)| !counts(id)) {
         host = app.store.host(tenant, host_id).await?.ok_or(HoldError::UnknownEventType)?;
     }
     // The time is taken after the reading, so that an expired hold is never seen as alive by its taker alone.
     Ok(Availability { host, days, now: app.clock.now() })
 }
 
-/// The slot is gone: with what is free nearby.
-pub(super) async fn taken(
+/// Why a slot cannot be had, with what is free nearby where that helps.
+pub(super) async fn lost(
     app: &App,
     tenant: &Tenant,
     event_type: &EventType,
     length: Ticks,
     start: Tick,
     available: Availability,
+    refused: Refused,
 ) -> HoldError {
+    let word = match refused {
+        Refused::Taken => HoldError::SlotTaken,
+        Refused::DayFull => HoldError::DayFull,
+        Refused::TooSoon
+        | Refused::TooLate
+        | Refused::NotOffered
+        | Refused::TooManyHolds { .. }
+        | Refused::CalendarUnavailable => return HoldError::Refused(refused),
+    };
     match alternatives(app, tenant, event_type, length, start, available).await {
-        Ok(alternatives) => HoldError::SlotTaken(alternatives),
+        Ok(alternatives) => word(alternatives),
         Err(error) => error,
     }
 }
@@ -162,17 +262,14 @@ async fn alternatives(
     start: Tick,
     available: Availability,
 ) -> Result<Alternatives, HoldError> {
-    let now = available.now;
     let (before, after) = AROUND;
-    let first = Tick::floor((start.instant() - before).max(now));
+    let first = Tick::floor((start.instant() - before).max(available.now));
     let window = Span::new(first, Tick::floor(start.instant() + after));
     let around =
         Span::new(event_type.claim(window.start, length).start, event_type.claim(window.end, length).end);
-    let host = &event_type.host;
-    let days = app.store.days_strong(tenant, host, around.start.day(), around.end.day()).await?;
-    let available = Availability { days, ..available };
-    let blocked = available.blocked(around);
-    let free = starts(&available.host.host.schedule, event_type, length, now, &blocked, window);
+    let (from, to) = days_of(event_type, around);
+    let days = app.store.days_strong(tenant, &event_type.host, from, to).await?;
+    let free = Availability { days, ..available }.starts(event_type, length, window);
     let near = nearest(&free, start, ALTERNATIVES).into_iter();
     Ok(Alternatives(near.map(|start| Span::new(start, start + length)).collect()))
 }

@@ -7,7 +7,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use ring::digest::{SHA256, digest};
-use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{BookingId, Claim, Claimed, Day, EventTypeSlug, Span, Tick, Ticks};
@@ -65,18 +64,32 @@ impl std::fmt::Debug for HoldToken {
 }
 
 impl HoldToken {
-    /// A new hold on these cells.
+    /// A hold on these cells, with 128 bits that make it nobody else's.
     pub(super) fn new(
         event_type: EventTypeSlug,
         start: Tick,
         length: Ticks,
         claimed: Vec<Claimed>,
         expires_at: DateTime<Utc>,
+        bits: [u8; 16],
     ) -> Result<Self, TokenError> {
-        let mut random = [0; 16];
-        SystemRandom::new().fill(&mut random).map_err(|_unspecified| TokenError)?;
-        let random = URL_SAFE_NO_PAD.encode(random);
-        let fields = Fields { event_type, start, length, claimed, expires_at, random };
+        let random = URL_SAFE_NO_PAD.encode(bits);
+        Self::of(Fields { event_type, start, length, claimed, expires_at, random })
+    }
+
+    /// What is in it but for its random bits.
+    pub(super) fn without_secret(&self) -> String {
+        let fields = Fields { random: String::new(), ..self.fields.clone() };
+        serde_json::to_string(&fields).unwrap_or_default()
+    }
+
+    /// The token of which this was left, with its bits.
+    pub(super) fn again(without_secret: &str, bits: [u8; 16]) -> Option<Self> {
+        let fields: Fields = serde_json::from_str(without_secret).ok()?;
+        Self::of(Fields { random: URL_SAFE_NO_PAD.encode(bits), ..fields }).ok()
+    }
+
+    fn of(fields: Fields) -> Result<Self, TokenError> {
         let bytes = serde_json::to_vec(&fields).map_err(|_unwritable| TokenError)?;
         Ok(Self {
             fields,
@@ -158,7 +171,7 @@ mod tests {
         let cells = Span::new(start, start + length).by_day();
         let claimed = cells.map(|cells| Claimed { host: "hst_ada1".parse().unwrap(), cells }).collect();
         let expires = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        HoldToken::new("intro".parse().unwrap(), start, length, claimed, expires).unwrap()
+        HoldToken::new("intro".parse().unwrap(), start, length, claimed, expires, [7; 16]).unwrap()
     }
 
     #[test]

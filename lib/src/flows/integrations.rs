@@ -1,4 +1,5 @@
-//! Integrations as an admin sees them: status, calendars, settings, sync now.
+//! Integrations as admins see them, and each host its own: status, calendars, settings, sync now. What is out of
+//! reach is not there.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::access::{AccessError, Session, through};
 use super::pull::{PullError, Pulled, pull};
 use crate::app::App;
 use crate::calendars::CalendarInfo;
-use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Tenant};
+use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Reach, Tenant};
 use crate::store::StoreError;
 
 const WITHIN: Duration = Duration::from_secs(8);
@@ -62,12 +63,17 @@ impl From<StoreError> for IntegrationError {
     }
 }
 
-/// The integrations of one host, or of all hosts of the tenant.
+/// The integrations of one host, or of all hosts within reach.
 pub async fn list_integrations(
     app: &App,
     tenant: &Tenant,
+    reach: &Reach,
     host: Option<&HostId>,
 ) -> Result<Vec<Integration>, IntegrationError> {
+    let host = host.or(reach.only());
+    if host.is_some_and(|host| !reach.covers(host)) {
+        return Err(IntegrationError::UnknownHost);
+    }
     let hosts = match host {
         Some(host) => vec![host.clone()],
         None => app.store.hosts_with_integrations(tenant).await?,
@@ -83,22 +89,25 @@ pub async fn list_integrations(
     Ok(all)
 }
 
-/// One integration of the tenant.
+/// One integration within reach.
 pub async fn find_integration(
     app: &App,
     tenant: &Tenant,
+    reach: &Reach,
     id: &IntegrationId,
 ) -> Result<Integration, IntegrationError> {
-    app.store.integration(tenant, id).await?.ok_or(IntegrationError::Unknown)
+    let found = app.store.integration(tenant, id).await?;
+    found.filter(|integration| reach.covers(&integration.host)).ok_or(IntegrationError::Unknown)
 }
 
 /// The calendars of its account, asked of the provider.
 pub async fn list_calendars(
     app: &App,
     tenant: &Tenant,
+    reach: &Reach,
     id: &IntegrationId,
 ) -> Result<Vec<CalendarInfo>, IntegrationError> {
-    let integration = find_integration(app, tenant, id).await?;
+    let integration = find_integration(app, tenant, reach, id).await?;
     calendars_of(app, &integration).await
 }
 
@@ -118,21 +127,22 @@ async fn calendars_of(app: &App, integration: &Integration) -> Result<Vec<Calend
 pub async fn change_settings(
     app: &App,
     tenant: &Tenant,
+    reach: &Reach,
     id: &IntegrationId,
     settings: &Settings,
 ) -> Result<Integration, IntegrationError> {
-    let found = find_integration(app, tenant, id).await?;
+    let found = find_integration(app, tenant, reach, id).await?;
     if matches!(found.status, IntegrationStatus::Disconnected | IntegrationStatus::Pending) {
         return Err(IntegrationError::NotConnected(found.status));
     }
     if settings.target_calendar.is_some() || settings.conflict_calendars.is_some() {
         check_calendars(settings, &calendars_of(app, &found).await?)?;
     }
-    let changed = change(app, tenant, id, |integration| apply(app, settings, integration)).await?;
+    let changed = change(app, tenant, reach, id, |integration| apply(app, settings, integration)).await?;
     if changed.is_active() && changed.synced.is_none() {
         read_soon(app, &changed).await;
     }
-    find_integration(app, tenant, id).await
+    find_integration(app, tenant, reach, id).await
 }
 
 fn check_calendars(settings: &Settings, known: &[CalendarInfo]) -> Result<(), IntegrationError> {
@@ -176,11 +186,12 @@ fn apply(app: &App, settings: &Settings, integration: &mut Integration) {
 pub(super) async fn change(
     app: &App,
     tenant: &Tenant,
+    reach: &Reach,
     id: &IntegrationId,
     apply: impl Fn(&mut Integration),
 ) -> Result<Integration, IntegrationError> {
     for _ in 0..TRIES {
-        let before = find_integration(app, tenant, id).await?;
+        let before = find_integration(app, tenant, reach, id).await?;
         let mut after = before.clone();
         apply(&mut after);
         if after == before {
@@ -199,14 +210,15 @@ pub(super) async fn change(
 pub async fn sync_now(
     app: &App,
     tenant: &Tenant,
+    reach: &Reach,
     id: &IntegrationId,
 ) -> Result<(Integration, Pulled), IntegrationError> {
-    let integration = find_integration(app, tenant, id).await?;
+    let integration = find_integration(app, tenant, reach, id).await?;
     if !integration.is_active() || integration.status == IntegrationStatus::NeedsReauth {
         return Err(IntegrationError::NotConnected(integration.status));
     }
     let pulled = pull(app, &integration).await.map_err(|PullError::Access(error)| error)?;
-    Ok((find_integration(app, tenant, id).await?, pulled))
+    Ok((find_integration(app, tenant, reach, id).await?, pulled))
 }
 
 /// A first reading within the request. It is due in any case, so a failure here loses nothing.

@@ -3,10 +3,9 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use super::availability::{Availability, Unavailable};
+use super::availability::{Availability, Unavailable, days_of};
 use super::hold::{HoldError, offer};
 use crate::app::App;
-use crate::domain::slots::starts;
 use crate::domain::zone::local_days;
 use crate::domain::{EventTypeSlug, Span, Tenant, Tick, Ticks};
 use crate::store::StoreError;
@@ -64,22 +63,23 @@ pub async fn list_slots(
         HoldError::UnknownEventType
         | HoldError::SlotTaken(_)
         | HoldError::Refused(_)
+        | HoldError::DayFull(_)
+        | HoldError::KeyReused
         | HoldError::UnknownHold => ListError::UnknownEventType,
     })?;
     let window = local_days(query.zone, query.from, query.to);
     let around =
         Span::new(event_type.claim(window.start, length).start, event_type.claim(window.end, length).end);
+    let (first, last) = days_of(&event_type, around);
     let (host, days) = tokio::try_join!(
         app.store.host_remembered(tenant, &event_type.host),
-        app.store.days(tenant, &event_type.host, around.start.day(), around.end.day()),
+        app.store.days(tenant, &event_type.host, first, last),
     )?;
     let host = host.ok_or(ListError::UnknownEventType)?;
-    let now = app.clock.now();
-    let available = Availability { host, days, now };
+    let available = Availability { host, days, now: app.clock.now() };
     if let Some(reason) = available.unavailable() {
         return Ok(Listing { zone: query.zone, starts: Vec::new(), length, reason: Some(reason) });
     }
-    let blocked = available.blocked(around);
-    let starts = starts(&available.host.host.schedule, &event_type, length, now, &blocked, window);
+    let starts = available.starts(&event_type, length, window);
     Ok(Listing { zone: query.zone, starts, length, reason: None })
 }

@@ -268,7 +268,7 @@ async fn changed_days(
         }
     }
     let (first, last) = (window.start.day(), window.end.day());
-    let stored = app.store.days_strong(&integration.tenant, &integration.host, first, last).await?;
+    let stored = app.store.days_strong(&integration.tenant, &integration.host, first, last).await?.days;
     let mut changed = Vec::new();
     for day in window.days() {
         let old = stored.iter().find(|state| state.day == day);

@@ -3,7 +3,8 @@
 //!
 //! Level-triggered, under a lease on the booking that outlives its calls: it reads the booking, does what is
 //! missing, and records it only if the booking is still that version; otherwise it looks again. The event's id
-//! is made from the booking's, so inserting twice is inserting once.
+//! is made from the booking's, so inserting twice is inserting once. While only the event's video conference is to
+//! come, pushing is reading ([`conference`]).
 
 use std::time::Duration;
 
@@ -12,10 +13,14 @@ use tokio::time::Instant;
 
 use super::access::{AccessError, Session, through};
 use super::backoff::pause;
+use super::conference;
+use super::draft::{draft, wants_meet};
+use super::steps::{StepError, attend};
 use crate::app::App;
-use crate::calendars::{CalendarError, CalendarId, EventDraft, EventId, Guest as Invited, Notify, Placed};
+use crate::calendars::{CalendarError, CalendarId, EventId, Notify, Placed};
 use crate::domain::{
-    Booking, BookingId, CalendarLink, CalendarSync, Integration, IntegrationStatus, Pushed, Tenant,
+    Booking, BookingId, CalendarLink, CalendarSync, Conference, Integration, IntegrationStatus, Pushed,
+    Tenant,
 };
 use crate::store::{Lease, StoreError};
 
@@ -30,10 +35,25 @@ const ROUNDS: u32 = 3;
 const GENERATIONS: u32 = 8;
 const PARKED: TimeDelta = TimeDelta::hours(1);
 
-/// Pushes a booking and says how it and its calendar agree.
+/// Pushes a booking, does what else is due about it, and says how it and its calendar agree.
 pub async fn push(app: &App, tenant: &Tenant, id: &BookingId) -> Result<CalendarSync, StoreError> {
-    let pushed = push_by(app, tenant, id, Instant::now() + WITHIN).await?;
-    Ok(pushed.map_or(CalendarSync::Pending, |booking| booking.calendar_sync()))
+    let Some(pushed) = Box::pin(push_by(app, tenant, id, false, Instant::now() + WITHIN)).await? else {
+        return Ok(CalendarSync::Pending);
+    };
+    match attend(app, pushed).await {
+        Ok(booking) => Ok(booking.calendar_sync()),
+        Err(StepError::Store(error)) => Err(error),
+        // Somebody has answered in the meantime.
+        Err(
+            StepError::UnknownBooking | StepError::Refused(_) | StepError::Changed(_) | StepError::Key(_),
+        ) => Ok(CalendarSync::Pending),
+    }
+}
+
+/// Pushes a booking once more, as if nothing were known of its event.
+pub(super) async fn push_again(app: &App, booking: Booking) -> Result<Booking, StoreError> {
+    let pushed = Box::pin(push_by(app, &booking.tenant, &booking.id, true, Instant::now() + WITHIN)).await?;
+    Ok(pushed.unwrap_or(booking))
 }
 
 /// Pushes within a request and gives the booking as it is then. What is not finished in time stays due.
@@ -42,7 +62,8 @@ pub(super) async fn push_within(app: &App, booking: Booking) -> Booking {
         return booking;
     }
     let calls_until = Instant::now() + CALLS_IN_REQUEST;
-    let pushing = push_by(app, &booking.tenant, &booking.id, calls_until);
+    // Boxed: whoever changes a booking would carry a push's whole depth otherwise.
+    let pushing = Box::pin(push_by(app, &booking.tenant, &booking.id, false, calls_until));
     match tokio::time::timeout(IN_REQUEST, pushing).await {
         Ok(Ok(Some(pushed))) => pushed,
         Ok(Ok(None)) | Err(_) => booking,
@@ -58,6 +79,7 @@ async fn push_by(
     app: &App,
     tenant: &Tenant,
     id: &BookingId,
+    even_if_settled: bool,
     deadline: Instant,
 ) -> Result<Option<Booking>, StoreError> {
     for _ in 0..ROUNDS {
@@ -67,10 +89,10 @@ async fn push_by(
             Err(StoreError::Conflict(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let outcome = if booking.settled_version >= booking.version {
+        let outcome = if is_settled(&booking) && !even_if_settled && !conference::is_awaited(&booking) {
             Outcome::Settled
         } else {
-            reconcile(app, &booking, deadline).await?
+            reconcile(app, &booking, even_if_settled, deadline).await?
         };
         if let Outcome::Later(error) = &outcome {
             tracing::warn!(booking = %booking.id, %error, "push to be tried again");
@@ -90,6 +112,8 @@ async fn push_by(
 enum Outcome {
     /// The event shows this version, as this generation.
     Shown(Placed, u32),
+    /// The event showed this version before; this is how its conference stands.
+    Read(Conference),
     /// There is no event.
     Removed,
     /// There was nothing to do.
@@ -102,7 +126,12 @@ enum Outcome {
     Later(CalendarError),
 }
 
-async fn reconcile(app: &App, booking: &Booking, deadline: Instant) -> Result<Outcome, StoreError> {
+async fn reconcile(
+    app: &App,
+    booking: &Booking,
+    even_if_settled: bool,
+    deadline: Instant,
+) -> Result<Outcome, StoreError> {
     let Some(link) = &booking.calendar else { return Ok(Outcome::Settled) };
     if booking.span().end.instant() <= app.clock.now() {
         return Ok(Outcome::GivenUp);
@@ -116,7 +145,8 @@ async fn reconcile(app: &App, booking: &Booking, deadline: Instant) -> Result<Ou
         IntegrationStatus::Connected | IntegrationStatus::Error => {}
     }
     let done = match Session::open_with(app, &integration, tokens, deadline).await {
-        Ok(session) if booking.wants_event() => show(app, booking, link, &integration, session).await,
+        Ok(session) if is_settled(booking) && !even_if_settled => look(booking, link, session).await,
+        Ok(session) if booking.wants_event() => show(booking, link, &integration, session).await,
         Ok(session) => remove(booking, link, session).await,
         Err(error) => Err(error),
     };
@@ -124,7 +154,8 @@ async fn reconcile(app: &App, booking: &Booking, deadline: Instant) -> Result<Ou
         Ok(outcome) => {
             // A calendar other than the target is read by free/busy, which does not say whose an event is: after
             // one of ours changed there, it is to be read again.
-            if integration.target_calendar.as_ref() != Some(&link.calendar) {
+            let has_changed = !matches!(outcome, Outcome::Read(_));
+            if has_changed && integration.target_calendar.as_ref() != Some(&link.calendar) {
                 app.store.make_integration_due(&integration).await?;
             }
             Ok(outcome)
@@ -141,26 +172,23 @@ async fn reconcile(app: &App, booking: &Booking, deadline: Instant) -> Result<Ou
 
 /// Puts the event there, or brings it up to date.
 async fn show(
-    app: &App,
     booking: &Booking,
     link: &CalendarLink,
     integration: &Integration,
     mut session: Session<'_>,
 ) -> Result<Outcome, AccessError> {
     let calendar: CalendarId = link.calendar.parse().map_err(|_invalid| CalendarError::Unreadable)?;
-    let zone = app
-        .store
-        .host_remembered(&booking.tenant, &booking.host)
-        .await?
-        .map_or(chrono_tz::UTC, |host| host.host.schedule.zone);
     let mut exists = booking.pushed.is_some();
     let mut generation = link.generation;
-    let mut invites = true;
+    let mut without = CONCESSIONS.into_iter().filter(|without| wants_meet(booking) || !without.conference);
+    let mut left_out = Without { conference: false, guest: false };
     // Deleted by hand, as far as the calendar says.
     let mut all_deleted = true;
     while generation < link.generation + GENERATIONS {
-        let mut draft = draft(booking, integration, generation, zone);
-        draft.guest = draft.guest.filter(|_| invites);
+        let mut draft = draft(booking, integration, generation);
+        // A new event has no conference, whatever an earlier one had.
+        draft.conference = (draft.conference || (wants_meet(booking) && !exists)) && !left_out.conference;
+        draft.guest = draft.guest.filter(|_| !left_out.guest);
         let tried = if exists {
             through!(session, update_event(&calendar, &draft))
         } else {
@@ -171,9 +199,10 @@ async fn show(
             Err(AccessError::Calendar(error)) => error,
             Err(error) => return Err(error),
         };
-        // An address that the provider does not take must not cost the host the event: it is in the description.
-        if invites && matches!(error, CalendarError::Rejected { .. }) {
-            invites = false;
+        if matches!(error, CalendarError::Rejected { .. })
+            && let Some(next) = without.next()
+        {
+            left_out = next;
             continue;
         }
         // Another push got there first, or somebody deleted the event: the calendar says which.
@@ -200,6 +229,37 @@ async fn show(
     if all_deleted { Ok(Outcome::GivenUp) } else { Err(CalendarError::Conflict.into()) }
 }
 
+/// What an event is written without.
+#[derive(Clone, Copy)]
+struct Without {
+    conference: bool,
+    guest: bool,
+}
+
+/// An address that the provider does not take, or a conference that it cannot make, must not cost the host the
+/// event: the guest is in the description. Which of them it was is not said, so the least is left out first.
+const CONCESSIONS: [Without; 3] = [
+    Without { conference: true, guest: false },
+    Without { conference: false, guest: true },
+    Without { conference: true, guest: true },
+];
+
+/// Reads the event for the sake of its conference. One that somebody has deleted, or taken the conference from,
+/// will have none.
+async fn look(
+    booking: &Booking,
+    link: &CalendarLink,
+    mut session: Session<'_>,
+) -> Result<Outcome, AccessError> {
+    let calendar: CalendarId = link.calendar.parse().map_err(|_invalid| CalendarError::Unreadable)?;
+    let id = EventId::of(&booking.id, link.generation);
+    match through!(session, event(&calendar, &id)) {
+        Ok(placed) => Ok(Outcome::Read(placed.conference.unwrap_or(Conference::Failed))),
+        Err(AccessError::Calendar(CalendarError::Gone)) => Ok(Outcome::Read(Conference::Failed)),
+        Err(error) => Err(error),
+    }
+}
+
 /// Takes the event away: every generation that may have been made, recorded or not.
 async fn remove(
     booking: &Booking,
@@ -219,27 +279,6 @@ async fn remove(
     Ok(Outcome::Removed)
 }
 
-fn draft(booking: &Booking, integration: &Integration, generation: u32, zone: chrono_tz::Tz) -> EventDraft {
-    let guest = &booking.guest;
-    let mut lines = vec![format!("{} <{}>", guest.name, guest.email)];
-    lines.extend(guest.phone.clone());
-    lines.extend(booking.notes.clone());
-    EventDraft {
-        id: EventId::of(&booking.id, generation),
-        booking: booking.id.clone(),
-        integration: integration.id.clone(),
-        starts_at: booking.span().start.instant(),
-        ends_at: booking.span().end.instant(),
-        time_zone: zone,
-        title: format!("{} with {}", booking.title, guest.name),
-        description: lines.join("\n"),
-        location: None,
-        guest: Some(Invited { name: guest.name.clone(), email: guest.email.clone() }),
-        private: true,
-        reminder_minutes: vec![15, 60],
-    }
-}
-
 fn settled(booking: &Booking, outcome: Outcome, now: DateTime<Utc>) -> Booking {
     let mut after = booking.clone();
     match outcome {
@@ -250,13 +289,27 @@ fn settled(booking: &Booking, outcome: Outcome, now: DateTime<Utc>) -> Booking {
             let version = booking.version;
             after.pushed = Some(Pushed { version, span: booking.span(), etag: placed.etag });
             settle(&mut after);
+            conference::shown(&mut after, placed.conference, now);
+        }
+        Outcome::Read(said) => {
+            settle(&mut after);
+            conference::read(&mut after, booking.push_failures + 1, said, None, now);
         }
         Outcome::Removed => {
             after.pushed = None;
             settle(&mut after);
+            conference::ended(&mut after);
         }
-        Outcome::Settled | Outcome::GivenUp => settle(&mut after),
+        Outcome::Settled | Outcome::GivenUp => {
+            settle(&mut after);
+            conference::ended(&mut after);
+        }
         Outcome::Parked => after.due_at = Some(now + PARKED),
+        Outcome::Later(error) if conference::is_awaited(booking) => {
+            settle(&mut after);
+            let (nth, asked) = (booking.push_failures + 1, error.retry_after());
+            conference::read(&mut after, nth, Conference::Pending, asked, now);
+        }
         Outcome::Later(error) => {
             after.push_failures = booking.push_failures.saturating_add(1);
             after.due_at = Some(now + pause(after.push_failures, error.retry_after()));
@@ -265,8 +318,13 @@ fn settled(booking: &Booking, outcome: Outcome, now: DateTime<Utc>) -> Booking {
     after
 }
 
+/// Whether the event shows this version, or is given up.
+fn is_settled(booking: &Booking) -> bool {
+    booking.settled_version >= booking.version
+}
+
 fn settle(booking: &mut Booking) {
     booking.settled_version = booking.version;
     booking.push_failures = 0;
-    booking.due_at = None;
+    booking.due_at = booking.due_when_settled();
 }

@@ -1,16 +1,33 @@
 //! Relay: what changed in the table becomes what happened on the bus.
 //!
 //! Published only when a booking's `version` or an integration's `status` changed: leases and push outcomes
-//! change items too, and publishing those would go round in circles.
+//! change items too, and publishing those would go round in circles. An event says which item and what became of
+//! it, never who the guest is or what anybody wrote: whoever may know asks the API.
+//!
+//! A change may be told of twice, and then both events have one `id`: it is made of what the change is. The forms are
+//! `infra/events/*.json`; a field more is no new form, anything else is.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, SecondsFormat, Utc};
+use ring::digest::{SHA256, digest};
+use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::bus::{BusError, Event};
-use crate::domain::{Booking, Integration};
+use crate::domain::{Booking, BookingStatus, Integration, Tick};
 use crate::store::Image;
+
+/// The form of `booking.*`.
+const BOOKING_SCHEMA: &str = "booking.v1";
+/// The form of `integration.*`.
+const INTEGRATION_SCHEMA: &str = "integration.v1";
 
 /// One changed item; a missing side means created or removed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
+    /// When the table took the change, if that is known.
+    pub at: Option<DateTime<Utc>>,
     /// The item before.
     pub before: Option<Image>,
     /// The item after.
@@ -25,46 +42,118 @@ pub async fn relay(app: &App, changes: &[Change]) -> Result<usize, BusError> {
 }
 
 fn event(change: &Change) -> Option<Event> {
-    match (&change.before, change.after.as_ref()?) {
+    match (change.before.as_ref(), change.after.as_ref()?) {
         (before, Image::Booking(after)) => {
-            let before = match before {
-                Some(Image::Booking(before)) => Some(before.version),
-                Some(Image::Integration(_)) | None => None,
-            };
-            (before != Some(after.version)).then(|| booking_event(after))
+            let before = before.and_then(|before| match before {
+                Image::Booking(before) => Some(before.as_ref()),
+                Image::Integration(_) => None,
+            });
+            let is_news = before.map(|before| before.version) != Some(after.version);
+            is_news.then(|| booking_event(change.at, before, after))
         }
         (before, Image::Integration(after)) => {
-            let before = match before {
-                Some(Image::Integration(before)) => Some(before.status),
-                Some(Image::Booking(_)) | None => None,
-            };
-            (before != Some(after.status)).then(|| integration_event(after))
+            let before = before.and_then(|before| match before {
+                Image::Integration(before) => Some(before.as_ref()),
+                Image::Booking(_) => None,
+            });
+            let is_news = before.map(|before| before.status) != Some(after.status);
+            is_news.then(|| integration_event(change.at, before, after))
         }
     }
 }
 
-fn booking_event(booking: &Booking) -> Event {
-    let detail = serde_json::json!({
-        "tenant": booking.tenant,
-        "booking": booking.id,
-        "host": booking.host,
-        "event_type": booking.event_type,
-        "status": booking.status.as_str(),
-        "version": booking.version,
-        "starts_at": booking.span().start.instant(),
-        "ends_at": booking.span().end.instant(),
+fn booking_event(at: Option<DateTime<Utc>>, before: Option<&Booking>, after: &Booking) -> Event {
+    let id = event_id(&[after.tenant.as_str(), after.id.as_str(), &after.version.to_string()]);
+    let detail = json!({
+        "id": id,
+        "schema": BOOKING_SCHEMA,
+        "tenant": after.tenant,
+        "booking": after.id,
+        "host": after.host,
+        "event_type": after.event_type,
+        "status": after.status.as_str(),
+        "version": after.version,
+        "starts_at": instant(after.span().start),
+        "ends_at": instant(after.span().end),
+        "made_by": after.made_by,
     });
-    Event { detail_type: format!("booking.{}", booking.status.as_str()), detail: detail.to_string() }
+    let previous = before.map(|before| {
+        let differing = [
+            ("status", before.status.as_str().to_owned(), after.status.as_str().to_owned()),
+            ("starts_at", instant(before.span().start), instant(after.span().start)),
+            ("ends_at", instant(before.span().end), instant(after.span().end)),
+        ];
+        let differing = differing.into_iter().filter(|(_, before, after)| before != after);
+        differing.map(|(name, before, _)| (name.to_owned(), before.into())).collect()
+    });
+    let detail_type = format!("booking.{}", booking_news(before, after));
+    Event { detail_type, detail: finished(detail, at, previous) }
 }
 
-fn integration_event(integration: &Integration) -> Event {
-    let detail = serde_json::json!({
-        "tenant": integration.tenant,
-        "integration": integration.id,
-        "host": integration.host,
-        "provider": integration.provider,
-        "status": integration.status.as_str(),
-        "version": integration.version,
+/// What happened to a booking, in one word. A step to another status says more than the move that came with it.
+fn booking_news(before: Option<&Booking>, after: &Booking) -> &'static str {
+    match before {
+        Some(before) if before.status == after.status => {
+            if before.span() == after.span() {
+                "updated"
+            } else {
+                "rescheduled"
+            }
+        }
+        Some(_) | None => match after.status {
+            BookingStatus::Pending => "requested",
+            BookingStatus::Confirmed => "confirmed",
+            BookingStatus::InProgress => "started",
+            BookingStatus::Completed => "completed",
+            BookingStatus::Cancelled => "cancelled",
+            BookingStatus::Declined => "declined",
+            BookingStatus::NoShow => "no_show",
+        },
+    }
+}
+
+fn integration_event(at: Option<DateTime<Utc>>, before: Option<&Integration>, after: &Integration) -> Event {
+    let status = after.status.as_str();
+    // A step from one status to another raises one of the two, at the latest with the step back.
+    let (version, tokens) = (after.version.to_string(), after.token_version.to_string());
+    let id = event_id(&[after.tenant.as_str(), after.id.as_str(), &version, &tokens, status]);
+    let detail = json!({
+        "id": id,
+        "schema": INTEGRATION_SCHEMA,
+        "tenant": after.tenant,
+        "integration": after.id,
+        "host": after.host,
+        "provider": after.provider,
+        "status": status,
+        "version": after.version,
     });
-    Event { detail_type: format!("integration.{}", integration.status.as_str()), detail: detail.to_string() }
+    let previous =
+        before.map(|before| Map::from_iter([("status".to_owned(), before.status.as_str().into())]));
+    Event { detail_type: format!("integration.{status}"), detail: finished(detail, at, previous) }
+}
+
+/// With what is not known of every change.
+fn finished(mut detail: Value, at: Option<DateTime<Utc>>, previous: Option<Map<String, Value>>) -> String {
+    if let Some(detail) = detail.as_object_mut() {
+        if let Some(at) = at {
+            let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+            detail.insert("occurred_at".to_owned(), at.into());
+        }
+        if let Some(previous) = previous.filter(|previous| !previous.is_empty()) {
+            detail.insert("previous".to_owned(), previous.into());
+        }
+    }
+    detail.to_string()
+}
+
+/// `evt_` and 128 bits of SHA-256: the same for the same change, whenever it is told.
+fn event_id(parts: &[&str]) -> String {
+    // None of the parts has a line break in it.
+    let digest = digest(&SHA256, parts.join("\n").as_bytes());
+    let half = digest.as_ref().split_at(16).0;
+    format!("evt_{}", URL_SAFE_NO_PAD.encode(half))
+}
+
+fn instant(tick: Tick) -> String {
+    tick.instant().to_rfc3339_opts(SecondsFormat::Secs, true)
 }

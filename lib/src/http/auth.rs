@@ -2,6 +2,16 @@
 //!
 //! API Gateway's JWT authorizer has verified the token and put its claims into the request context; without them
 //! the answer is 401, whatever the headers say.
+//!
+//! Roles come in one of three forms, and a name with a space in it grants nothing but itself wherever that can be
+//! told apart:
+//!
+//! | the token says | API Gateway hands on | roles |
+//! | --- | --- | --- |
+//! | `["admin", "host"]` | `[admin host]` | each word: a space within a name cannot be told from one between two |
+//! | `"admin host"` | `admin host` | one, by this very name |
+//! | `"admin host"` as the claim `scope` or `scp` | `admin host` | each word, as OAuth writes scopes (RFC 8693 §4.2) |
+//!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
@@ -11,10 +21,11 @@ use lambda_http::request::RequestContext;
 
 use super::problem::Problem;
 use crate::app::App;
-use crate::domain::Tenant;
+use crate::domain::{Reach, Tenant};
 use crate::flows::ManageToken;
 
 const ADMIN: &str = "admin";
+const HOST: &str = "host";
 
 /// An admin, and the tenant that the verified claims name.
 #[derive(Clone, Debug)]
@@ -29,20 +40,49 @@ impl FromRequestParts<App> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let staff = Staff::from_request_parts(parts, app).await?;
+        match staff.reach {
+            Reach::Tenant => Ok(Self { tenant: staff.tenant, subject: staff.subject }),
+            Reach::Host(_) => {
+                Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "this takes the role `admin`"))
+            }
+        }
+    }
+}
+
+/// An admin, or a host who may act for nobody else, and the tenant that the verified claims name.
+#[derive(Clone, Debug)]
+pub struct Staff {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// For whom.
+    pub reach: Reach,
+    /// Who it is, by the issuer's `sub`.
+    pub subject: String,
+}
+
+impl FromRequestParts<App> for Staff {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let claims = claims(parts).ok_or_else(unauthorized)?;
         let claim =
             |name: &str| claims.iter().find(|(key, _)| key.as_str() == name).map(|(_, value)| value.as_str());
+        let forbidden = |code, title: &str| Problem::new(StatusCode::FORBIDDEN, code, title);
         let subject = claim("sub").filter(|subject| !subject.is_empty()).ok_or_else(unauthorized)?;
-        // Arrays arrive as `[admin host]`.
-        let is_admin = claim(&app.config.roles_claim)
-            .is_some_and(|roles| roles.trim_matches(['[', ']']).split([' ', ',']).any(|role| role == ADMIN));
-        if !is_admin {
-            return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "this takes the role `admin`"));
-        }
+        let roles = claim(&app.config.roles_claim).unwrap_or_default();
+        let has = |wanted| names_role(&app.config.roles_claim, roles, wanted);
+        let reach = if has(ADMIN) {
+            Reach::Tenant
+        } else if has(HOST) {
+            let host = claim(&app.config.host_claim).and_then(|host| host.parse().ok());
+            Reach::Host(host.ok_or_else(|| forbidden("no-host", "the token names no host"))?)
+        } else {
+            return Err(forbidden("forbidden", "this takes the role `admin` or `host`"));
+        };
         let tenant = claim(&app.config.tenant_claim).and_then(|tenant| tenant.parse().ok());
-        let tenant = tenant
-            .ok_or_else(|| Problem::new(StatusCode::FORBIDDEN, "no-tenant", "the token names no tenant"))?;
-        Ok(Self { tenant, subject: subject.to_owned() })
+        let tenant = tenant.ok_or_else(|| forbidden("no-tenant", "the token names no tenant"))?;
+        Ok(Self { tenant, reach, subject: subject.to_owned() })
     }
 }
 
@@ -52,6 +92,15 @@ fn claims(parts: &Parts) -> Option<&std::collections::HashMap<String, String>> {
             context.authorizer.as_ref()?.jwt.as_ref().map(|jwt| &jwt.claims)
         }
         _ => None,
+    }
+}
+
+/// Whether the claim `name` with this printed value names the role.
+fn names_role(name: &str, printed: &str, wanted: &str) -> bool {
+    let list = printed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match list.or(["scope", "scp"].contains(&name).then_some(printed)) {
+        Some(words) => words.split(' ').any(|role| role == wanted),
+        None => printed == wanted,
     }
 }
 
@@ -104,5 +153,35 @@ impl OptionalFromRequestParts<App> for Cookie {
         let mut pairs =
             values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
         Ok(pairs.find(|(name, _)| *name == Self::OAUTH).map(|(_, value)| Self(value.to_owned())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_named_in_full_or_not_at_all() {
+        for (name, printed, is_named) in [
+            ("roles", "[admin host]", true),
+            ("roles", "[admin]", true),
+            ("roles", "admin", true),
+            ("scope", "openid admin", true),
+            ("scp", "admin", true),
+            ("roles", "", false),
+            ("roles", "[]", false),
+            ("roles", "not admin", false),
+            ("roles", "admin host", false),
+            ("roles", "host,admin", false),
+            ("roles", "[host,admin]", false),
+            ("roles", "[administrator]", false),
+            ("roles", "[Admin]", false),
+            ("roles", "[admin", false),
+            ("roles", "admin]", false),
+            ("roles", "map[admin:true]", false),
+            ("scope", "openid administrator", false),
+        ] {
+            assert_eq!(names_role(name, printed, ADMIN), is_named, "{name}: {printed}");
+        }
     }
 }

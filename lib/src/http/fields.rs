@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::domain::{BookingId, EventTypeSlug, HostId, IntegrationId, Tick, Ticks};
+use crate::domain::{
+    BookingId, BookingStatus, CalendarSync, EventTypeSlug, HostId, IntegrationId, ScheduleId, Tick, Ticks,
+};
 
 /// One field that cannot be accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -22,6 +24,11 @@ impl FieldError {
     /// A field and what is wrong with it.
     pub fn new(field: &str, message: &str) -> Self {
         Self { field: field.to_owned(), message: message.to_owned() }
+    }
+
+    /// The field's path.
+    pub fn field(&self) -> &str {
+        &self.field
     }
 }
 
@@ -43,7 +50,7 @@ pub trait FromFields: Sized {
 }
 
 /// The fields of one object that have not been read yet, and what was wrong so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Fields {
     left: Map<String, Value>,
     is_text: bool,
@@ -67,6 +74,23 @@ impl Fields {
             }
         }
         fields
+    }
+
+    /// All of them as one value, or every field that is wrong.
+    pub fn read_all<T: FromFields>(mut self) -> Result<T, Vec<FieldError>> {
+        let value = T::from_fields(&mut self);
+        let errors = self.close();
+        value.filter(|_| errors.is_empty()).ok_or(errors)
+    }
+
+    /// A field's text as it came, and nothing when it is no text.
+    pub fn text(&self, name: &str) -> &str {
+        self.left.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A browser sends every field of a form, the blank ones too: those were not filled in.
+    pub fn forget_blank(&mut self) {
+        self.left.retain(|_, value| value.as_str().is_none_or(|text| !text.trim().is_empty()));
     }
 
     /// A field that must be there.
@@ -117,6 +141,66 @@ impl Fields {
         is_there
     }
 
+    /// A list of objects that may be absent or null, of at most so many. What is wrong is named `list.0.field`.
+    pub fn objects<T: FromFields>(&mut self, name: &str, most: usize) -> Option<Option<Vec<T>>> {
+        let list = match self.take(name) {
+            None => return Some(None),
+            Some(Value::Array(list)) if list.len() <= most => list,
+            Some(Value::Array(_)) => {
+                self.wrong(name, &format!("must have at most {most} entries"));
+                return None;
+            }
+            Some(_) => {
+                self.wrong(name, "must be a list");
+                return None;
+            }
+        };
+        let named: Map<String, Value> =
+            list.into_iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect();
+        let (path, count) = (format!("{}{name}.", self.path), named.len());
+        let mut entries = Self { left: named, is_text: false, path, errors: Vec::new() };
+        let values: Vec<T> = (0..count).filter_map(|at| entries.object(&at.to_string())).collect();
+        let errors = entries.close();
+        let is_right = errors.is_empty();
+        self.errors.extend(errors);
+        is_right.then_some(Some(values))
+    }
+
+    /// The names of the fields that have not been read yet.
+    pub fn names(&self) -> Vec<String> {
+        self.left.keys().cloned().collect()
+    }
+
+    /// Whether a field is there and null, which takes away what it stands for. The null is taken away.
+    pub fn is_nulled(&mut self, name: &str) -> bool {
+        let is_null = self.left.get(name).is_some_and(Value::is_null);
+        if is_null {
+            self.left.remove(name);
+        }
+        is_null
+    }
+
+    /// A field that changes something or, when it is null, takes it away: `Some(None)` when it is absent.
+    pub fn changed<T: FromField>(&mut self, name: &str) -> Option<Option<Option<T>>> {
+        if self.is_nulled(name) {
+            return Some(Some(None));
+        }
+        self.optional(name).map(|value| value.map(Some))
+    }
+
+    /// An object that may be absent or null.
+    pub fn optional_object<T: FromFields>(&mut self, name: &str) -> Option<Option<T>> {
+        if self.has(name) { self.object(name).map(Some) } else { Some(None) }
+    }
+
+    /// An object that changes something or, when it is null, takes it away: `Some(None)` when it is absent.
+    pub fn changed_object<T: FromFields>(&mut self, name: &str) -> Option<Option<Option<T>>> {
+        if self.is_nulled(name) {
+            return Some(Some(None));
+        }
+        self.optional_object(name).map(|value| value.map(Some))
+    }
+
     /// Notes that a field is wrong.
     pub fn wrong(&mut self, name: &str, message: &str) {
         self.errors.push(FieldError { field: format!("{}{name}", self.path), message: message.to_owned() });
@@ -164,11 +248,12 @@ pub struct Start {
     pub offset: FixedOffset,
 }
 
-/// One line of limited length without control characters, trimmed.
+/// One line without control characters, trimmed. It has a least length when it is trimmed, and a greatest as it came:
+/// that can be said in the API document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text<const LEAST: usize, const MOST: usize>(pub String);
 
-/// Text of limited length, trimmed, that may have several lines.
+/// Text of limited length as it came, then trimmed, that may have several lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prose<const MOST: usize>(pub String);
 
@@ -199,7 +284,7 @@ macro_rules! from_str_field {
         }
     )*};
 }
-from_str_field!(BookingId, EventTypeSlug, HostId, IntegrationId);
+from_str_field!(BookingId, EventTypeSlug, HostId, IntegrationId, ScheduleId);
 
 impl FromField for Tz {
     fn from_json(value: &Value) -> Result<Self, String> {
@@ -246,6 +331,24 @@ fn length(minutes: i64) -> Result<Ticks, String> {
     if length > Ticks::LONGEST_CLAIM { Err("must be at most 720 minutes".to_owned()) } else { Ok(length) }
 }
 
+impl FromField for BookingStatus {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let named = |status: &&Self| value.as_str() == Some(status.as_str());
+        Self::ALL.iter().find(named).copied().ok_or_else(|| one_of(&Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl FromField for CalendarSync {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let named = |sync: &&Self| value.as_str() == Some(sync.as_str());
+        Self::ALL.iter().find(named).copied().ok_or_else(|| one_of(&Self::ALL.map(Self::as_str)))
+    }
+}
+
+fn one_of(words: &[&str]) -> String {
+    format!("must be one of {}", words.join(", "))
+}
+
 impl FromField for bool {
     fn from_json(value: &Value) -> Result<Self, String> {
         value.as_bool().ok_or_else(|| "must be true or false".to_owned())
@@ -254,12 +357,12 @@ impl FromField for bool {
 
 impl<const LEAST: usize, const MOST: usize> FromField for Text<LEAST, MOST> {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let text = text_of(value)?.trim();
-        let length = text.chars().count();
-        if length < LEAST || length > MOST {
+        let whole = text_of(value)?;
+        let text = whole.trim();
+        if text.chars().count() < LEAST || whole.chars().count() > MOST {
             return Err(format!("must have {LEAST} to {MOST} characters"));
         }
-        if text.contains(char::is_control) {
+        if whole.contains(char::is_control) {
             return Err("must not contain control characters".to_owned());
         }
         Ok(Self(text.to_owned()))
@@ -268,14 +371,14 @@ impl<const LEAST: usize, const MOST: usize> FromField for Text<LEAST, MOST> {
 
 impl<const MOST: usize> FromField for Prose<MOST> {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let text = text_of(value)?.trim();
+        let text = text_of(value)?;
         if text.chars().count() > MOST {
             return Err(format!("must have at most {MOST} characters"));
         }
         if text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
             return Err("must not contain control characters other than tabs and line breaks".to_owned());
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.trim().to_owned()))
     }
 }
 

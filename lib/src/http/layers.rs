@@ -1,12 +1,16 @@
-//! What every router gets, once: the fallbacks, the body cap, one log line a request, and headers.
+//! What every router gets, once: the fallbacks, the body cap, one log line a request, headers, and what is said
+//! to browsers of other origins.
 
 use axum::Router;
+use axum::body::HttpBody as _;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::cors::share;
+use super::extract::{FORM, essence, too_large};
 use super::problem::Problem;
 use crate::app::App;
 
@@ -26,8 +30,19 @@ pub fn finish(router: Router<App>, app: App) -> Router {
             tracing::error!("a handler panicked");
             Problem::internal().into_response()
         }))
+        .layer(from_fn(capped))
+        .layer(from_fn_with_state(app.clone(), share))
         .layer(from_fn(observed))
         .with_state(app)
+}
+
+/// Too large a body is refused where nobody reads it, too. A form is refused by whoever reads it, on a page.
+async fn capped(request: Request, next: Next) -> Response {
+    let is_large = request.body().size_hint().lower() > BODY_LIMIT as u64;
+    if is_large && essence(&request) != FORM {
+        return too_large().into_response();
+    }
+    next.run(request).await
 }
 
 /// One line a request: the route, never the path with its ids or the query with its codes.

@@ -1,6 +1,8 @@
 //! HTTP, and only HTTP: requests into the house's own types, flows' answers and errors out of them.
 
 pub mod auth;
+mod cors;
+pub mod etag;
 pub mod extract;
 pub mod fields;
 pub mod layers;
@@ -10,11 +12,13 @@ pub mod problem;
 pub mod requests;
 mod unambiguous;
 pub mod views;
+pub mod words;
 
-pub use auth::{Admin, Bearer};
-pub use extract::{Body, Form, Path, Query};
+pub use auth::{Admin, Bearer, Staff};
+pub use etag::{Deleted, IfMatch, IfMatchHeader, Tagged};
+pub use extract::{Body, Form, Idempotency, IdempotencyHeader, Path, Query, Typed};
 pub use layers::finish;
-pub use problem::Problem;
+pub use problem::{Problem, StaffProblem};
 
 /// No offset from UTC, for answers that name no time of the caller's.
 pub const UTC: chrono::FixedOffset = match chrono::FixedOffset::east_opt(0) {

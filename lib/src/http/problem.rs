@@ -8,17 +8,79 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::FixedOffset;
 use serde::{Serialize, Serializer};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::{Content, Ref, RefOr, Response as Answer};
 use utoipa::{IntoResponses, ToSchema};
 
+use super::etag;
 use super::fields::FieldError;
 use super::views::SlotView;
+use crate::domain::StepRefused;
 use crate::flows::{
-    AccessError, Alternatives, BookError, CancelError, ConnectError, HoldError, IntegrationError, ListError,
-    Refused,
+    AccessError, Alternatives, BookError, CatalogError, ConnectError, HoldError, IntegrationError, ListError,
+    OffersError, Refused, RescheduleError, StepError,
 };
 use crate::store::StoreError;
 use crate::vault::VaultError;
+
+/// Every code that there is, in the order of the alphabet; the API document names them, and a test knows of no other.
+pub const CODES: [&str; 55] = [
+    "body-too-large",
+    "busy",
+    "calendar-error",
+    "calendar-unavailable",
+    "code-refused",
+    "consent-denied",
+    "day-full",
+    "event-type-gone",
+    "forbidden",
+    "hold-expired",
+    "hold-used",
+    "host-archived",
+    "idempotency-key-reused",
+    "in-use",
+    "internal",
+    "length-not-offered",
+    "malformed-body",
+    "malformed-if-match",
+    "malformed-json",
+    "method-not-allowed",
+    "missing-scopes",
+    "no-host",
+    "no-lasting-access",
+    "no-tenant",
+    "not-connected",
+    "not-found",
+    "not-possible",
+    "precondition-failed",
+    "provider-error",
+    "provider-not-set-up",
+    "read-only-calendar",
+    "return-not-allowed",
+    "slot-taken",
+    "slug-taken",
+    "start-not-offered",
+    "start-too-late",
+    "start-too-soon",
+    "too-early",
+    "too-late",
+    "too-many-calendars",
+    "too-many-holds",
+    "too-many-schedules",
+    "unauthorized",
+    "unknown-booking",
+    "unknown-calendar",
+    "unknown-event-type",
+    "unknown-hold",
+    "unknown-host",
+    "unknown-integration",
+    "unknown-provider",
+    "unknown-schedule",
+    "unknown-state",
+    "unknown-tenant",
+    "unsupported-media-type",
+    "validation",
+];
 
 /// Seconds after which a caller may come again when something is busy.
 const AGAIN: u32 = 2;
@@ -35,19 +97,32 @@ pub struct Problem {
     /// The HTTP status.
     status: u16,
     /// Stable and kebab-case: the part to program against.
-    #[schema(value_type = String, example = "slot-taken")]
+    #[schema(schema_with = codes)]
     code: &'static str,
     /// For people.
     title: String,
     /// Every field that was wrong.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldError>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<FieldError>, required = false)]
+    errors: Box<[FieldError]>,
     /// Free slots nearby, when a slot was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<SlotView>, required = false)]
-    alternatives: Option<Vec<SlotView>>,
+    alternatives: Option<Box<[SlotView]>>,
     #[serde(skip)]
     retry_after: Option<u32>,
+    #[serde(skip)]
+    revision: Option<u64>,
+}
+
+/// What may stand in `code`.
+fn codes() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Stable and kebab-case: the part to program against."))
+        .enum_values(Some(CODES))
+        .examples(["slot-taken"])
+        .build()
 }
 
 /// The `type` of the problem with this code.
@@ -63,14 +138,16 @@ impl Serialize for Kind {
 impl Problem {
     /// A problem by its status, stable code and text.
     pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Self {
+        debug_assert!(CODES.contains(&code), "{code} is not among the codes that the API document names");
         Self {
             kind: Kind(code),
             status: status.as_u16(),
             code,
             title: title.into(),
-            errors: Vec::new(),
+            errors: Box::default(),
             alternatives: None,
             retry_after: None,
+            revision: None,
         }
     }
 
@@ -78,13 +155,13 @@ impl Problem {
     pub fn validation(errors: Vec<FieldError>) -> Self {
         let problem =
             Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", "some fields cannot be accepted");
-        Self { errors, ..problem }
+        Self { errors: errors.into(), ..problem }
     }
 
     /// One field that cannot be accepted, under its own code.
     pub fn field(code: &'static str, field: &str, title: impl Into<String>) -> Self {
         let title = title.into();
-        let errors = vec![FieldError::new(field, &title)];
+        let errors = Box::new([FieldError::new(field, &title)]);
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, title) }
     }
 
@@ -110,10 +187,27 @@ impl Problem {
     }
 
     /// A slot that is taken, with free ones nearby in the caller's offset.
-    pub fn slot_taken(alternatives: &Alternatives, offset: FixedOffset) -> Self {
+    fn slot_taken(alternatives: &Alternatives, offset: FixedOffset) -> Self {
+        Self::new(StatusCode::CONFLICT, "slot-taken", "the slot is taken").instead(alternatives, offset)
+    }
+
+    fn day_full(alternatives: &Alternatives, offset: FixedOffset) -> Self {
+        let title = "the event type takes no more bookings on that day";
+        Self::new(StatusCode::CONFLICT, "day-full", title).instead(alternatives, offset)
+    }
+
+    fn instead(self, alternatives: &Alternatives, offset: FixedOffset) -> Self {
         let near = alternatives.0.iter().map(|span| SlotView::at(*span, offset)).collect();
-        let problem = Self::new(StatusCode::CONFLICT, "slot-taken", "the slot is taken");
-        Self { alternatives: Some(near), ..problem }
+        Self { alternatives: Some(near), ..self }
+    }
+
+    fn key_reused() -> Self {
+        let title = "the key was used for another request";
+        Self::field("idempotency-key-reused", "Idempotency-Key", title)
+    }
+
+    fn unknown_booking() -> Self {
+        Self::not_found("unknown-booking", "there is no such booking")
     }
 
     /// The stable code.
@@ -145,13 +239,18 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let retry_after = self.retry_after;
+        let (retry_after, revision) = (self.retry_after, self.revision);
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let kind = HeaderValue::from_static("application/problem+json");
         let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
+        if let Some(revision) = revision {
+            response.headers_mut().insert(header::ETAG, etag::tag(revision));
+        }
+        // For a function of pages, which says the same to people.
+        response.extensions_mut().insert(self);
         response
     }
 }
@@ -170,6 +269,32 @@ impl IntoResponses for Problem {
             ("4XX".to_owned(), answer("Refused: `code` says why")),
             ("5XX".to_owned(), answer("Failed; `retry-after` says when to come again, if that may help")),
         ])
+    }
+}
+
+/// An answer of API Gateway's own, before any function: `application/json`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct GatewayMessage {
+    /// What is wrong.
+    #[schema(example = "Unauthorized")]
+    message: String,
+}
+
+/// What routes answer that take a token of the issuer: problems, and API Gateway's own 401.
+#[derive(Clone, Copy, Debug)]
+pub struct StaffProblem;
+
+impl IntoResponses for StaffProblem {
+    fn responses() -> BTreeMap<String, RefOr<Answer>> {
+        let content = |name: std::borrow::Cow<'static, str>| Content::new(Some(Ref::from_schema_name(name)));
+        let mut unauthorized = Answer::new("There is no good token: API Gateway says so before any function");
+        unauthorized.content.insert("application/json".to_owned(), RefOr::T(content(GatewayMessage::name())));
+        unauthorized
+            .content
+            .insert("application/problem+json".to_owned(), RefOr::T(content(Problem::name())));
+        let mut responses = Problem::responses();
+        responses.insert("401".to_owned(), RefOr::T(unauthorized));
+        responses
     }
 }
 
@@ -217,6 +342,11 @@ impl From<Refused> for Problem {
             Refused::TooLate => Self::field("start-too-late", "start", refused.to_string()),
             Refused::NotOffered => Self::field("start-not-offered", "start", refused.to_string()),
             Refused::Taken => Self::new(StatusCode::CONFLICT, "slot-taken", refused.to_string()),
+            Refused::DayFull => Self::new(StatusCode::CONFLICT, "day-full", refused.to_string()),
+            Refused::TooManyHolds { seconds } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-holds", refused.to_string())
+                    .retry_after(seconds)
+            }
             Refused::CalendarUnavailable => Self::calendar_unavailable(),
         }
     }
@@ -228,6 +358,16 @@ fn unknown_event_type() -> Problem {
 
 fn length_not_offered() -> Problem {
     Problem::field("length-not-offered", "length", "the event type is not offered in this length")
+}
+
+impl From<OffersError> for Problem {
+    fn from(error: OffersError) -> Self {
+        match error {
+            OffersError::UnknownTenant => Self::not_found("unknown-tenant", "there is no such tenant"),
+            OffersError::UnknownEventType => unknown_event_type(),
+            OffersError::Store(error) => error.into(),
+        }
+    }
 }
 
 impl From<ListError> for Problem {
@@ -248,7 +388,9 @@ impl Problem {
             HoldError::LengthNotOffered => length_not_offered(),
             HoldError::SlotTaken(alternatives) => Self::slot_taken(&alternatives, offset),
             HoldError::Refused(refused) => refused.into(),
+            HoldError::DayFull(alternatives) => Self::day_full(&alternatives, offset),
             HoldError::UnknownHold => Self::not_found("unknown-hold", "there is no such hold"),
+            HoldError::KeyReused => Self::key_reused(),
             HoldError::Store(error) => error.into(),
         }
     }
@@ -262,6 +404,11 @@ impl Problem {
             BookError::HoldExpired => Self::new(StatusCode::GONE, "hold-expired", error.to_string()),
             BookError::HoldUsed => Self::field("hold-used", "hold", error.to_string()),
             BookError::SlotTaken(alternatives) => Self::slot_taken(&alternatives, offset),
+            BookError::DayFull(alternatives) => Self::day_full(&alternatives, offset),
+            BookError::WrongAnswers(wrong) => Self::validation(
+                wrong.iter().map(|wrong| FieldError::new(&wrong.field, wrong.message)).collect(),
+            ),
+            BookError::KeyReused => Self::key_reused(),
             BookError::Refused(refused) => refused.into(),
             BookError::Store(error) => error.into(),
             BookError::Key(error) => error.into(),
@@ -269,15 +416,48 @@ impl Problem {
     }
 }
 
-impl From<CancelError> for Problem {
-    fn from(error: CancelError) -> Self {
+impl Problem {
+    /// The problem of a booking that was not moved; alternatives in `offset`.
+    pub fn of_reschedule(error: RescheduleError, offset: FixedOffset) -> Self {
         match error {
-            CancelError::UnknownBooking => Self::not_found("unknown-booking", "there is no such booking"),
-            CancelError::NotCancellable(_) => {
-                Self::new(StatusCode::CONFLICT, "not-cancellable", error.to_string())
+            RescheduleError::UnknownBooking => Self::unknown_booking(),
+            RescheduleError::EventTypeGone => {
+                Self::new(StatusCode::CONFLICT, "event-type-gone", error.to_string())
             }
-            CancelError::Store(error) => error.into(),
-            CancelError::Key(error) => error.into(),
+            RescheduleError::NotNow(refused) => refused.into(),
+            RescheduleError::SlotTaken(alternatives) => Self::slot_taken(&alternatives, offset),
+            RescheduleError::DayFull(alternatives) => Self::day_full(&alternatives, offset),
+            RescheduleError::Refused(refused) => refused.into(),
+            RescheduleError::KeyReused => Self::key_reused(),
+            RescheduleError::Store(error) => error.into(),
+            RescheduleError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<StepRefused> for Problem {
+    fn from(refused: StepRefused) -> Self {
+        let code = match refused {
+            StepRefused::Illegal { .. } => "not-possible",
+            StepRefused::TooEarly => "too-early",
+            StepRefused::TooLate => "too-late",
+        };
+        Self::new(StatusCode::CONFLICT, code, refused.to_string())
+    }
+}
+
+impl From<StepError> for Problem {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::UnknownBooking => Self::unknown_booking(),
+            StepError::Refused(refused) => refused.into(),
+            StepError::Changed(version) => {
+                let title = error.to_string();
+                let problem = Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", title);
+                Self { revision: Some(version), ..problem }
+            }
+            StepError::Store(error) => error.into(),
+            StepError::Key(error) => error.into(),
         }
     }
 }
@@ -335,6 +515,32 @@ impl From<ConnectError> for Problem {
             ConnectError::NoRefreshToken => Self::new(StatusCode::FORBIDDEN, "no-lasting-access", title),
             ConnectError::CodeRefused => Self::new(StatusCode::BAD_REQUEST, "code-refused", title),
             ConnectError::Access(error) => error.into(),
+        }
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        let title = error.to_string();
+        let conflict = |code, title| Self::new(StatusCode::CONFLICT, code, title);
+        match error {
+            CatalogError::UnknownTenant => Self::not_found("unknown-tenant", &title),
+            CatalogError::UnknownHost => Self::not_found("unknown-host", &title),
+            CatalogError::UnknownSchedule => Self::not_found("unknown-schedule", &title),
+            CatalogError::UnknownEventType => Self::not_found("unknown-event-type", &title),
+            CatalogError::NotAScheduleOfTheHost { field } => Self::field("unknown-schedule", field, title),
+            CatalogError::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", title),
+            CatalogError::SlugTaken => conflict("slug-taken", title),
+            CatalogError::InUse(_) => conflict("in-use", title),
+            CatalogError::HostArchived => conflict("host-archived", title),
+            CatalogError::TooManySchedules => conflict("too-many-schedules", title),
+            CatalogError::Unexpected { revision } => {
+                Self { revision, ..Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", title) }
+            }
+            CatalogError::Wrong(wrong) => Self::validation(
+                wrong.iter().map(|(field, message)| FieldError::new(field, message)).collect(),
+            ),
+            CatalogError::Store(error) => error.into(),
         }
     }
 }

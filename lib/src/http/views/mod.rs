@@ -1,5 +1,16 @@
 //! Bodies that callers get. Instants are RFC 3339 with an offset; beside them stands the IANA zone.
 
+mod calendar_file;
+mod catalog;
+mod offers;
+
+pub use calendar_file::CalendarFile;
+pub use catalog::{
+    EventTypeView, EventTypesView, HostView, HostsView, HoursView, LocationView, QuestionView, ScheduleView,
+    SchedulesView, TenantView, WeekView,
+};
+pub use offers::{ListedOfferView, OfferView, OffersView};
+
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
@@ -7,8 +18,11 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::calendars::{CalendarInfo, EventId};
-use crate::domain::{Booking, Integration, Span};
-use crate::flows::{Booked, Hold, Pulled, Started};
+use crate::domain::{Booking, Conference, Integration, MadeBy, Span};
+use crate::flows::{Booked, Checked, Erased, Hold, ManageToken, Pulled, Started};
+use crate::http::problem::Problem;
+use crate::http::requests::cursor;
+use crate::store::BookingsPage;
 
 /// A slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -117,6 +131,24 @@ pub struct CalendarEventView {
     event: String,
 }
 
+/// Where a booking takes place.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PlaceView {
+    /// `google_meet`, `guest_phone` (the host calls), `host_phone`, `in_person` or `video_link`.
+    #[schema(value_type = String, example = "google_meet")]
+    kind: &'static str,
+    /// The number, the address or the link; null for a Meet that is not there yet.
+    #[schema(required)]
+    value: Option<String>,
+}
+
+impl PlaceView {
+    fn of(booking: &Booking) -> Option<Self> {
+        let kind = booking.terms.location.as_ref()?.kind();
+        Some(Self { kind, value: booking.place().map(str::to_owned) })
+    }
+}
+
 /// A booking.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct BookingView {
@@ -153,6 +185,21 @@ pub struct BookingView {
     /// Free-form data.
     #[schema(value_type = Option<Object>, required)]
     metadata: Option<Box<RawValue>>,
+    /// Where it takes place.
+    #[schema(required)]
+    location: Option<PlaceView>,
+    /// How the conference that comes with its event stands: `pending`, `ready` or `failed`; null when none does.
+    #[schema(value_type = Option<String>, required, example = "ready")]
+    conference: Option<&'static str>,
+    /// Who made it: `guest` or `host`.
+    #[schema(value_type = String, example = "guest")]
+    made_by: &'static str,
+    /// While `pending`: when it is declined if the host has not answered.
+    #[schema(required)]
+    answer_by: Option<DateTime<Utc>>,
+    /// Why it was cancelled or declined.
+    #[schema(required)]
+    reason: Option<String>,
     /// Whether the calendar shows this version: `synced`, `pending` or `off`.
     #[schema(value_type = String, example = "synced")]
     calendar_sync: &'static str,
@@ -182,6 +229,14 @@ impl From<Booking> for BookingView {
             slot: SlotView::in_zone(booking.span(), zone),
             length: booking.length.minutes(),
             calendar_sync: booking.calendar_sync().as_str(),
+            location: PlaceView::of(&booking),
+            conference: booking.conference.as_ref().map(Conference::state),
+            made_by: match booking.made_by {
+                MadeBy::Guest => "guest",
+                MadeBy::Host => "host",
+            },
+            answer_by: booking.answer_by,
+            reason: booking.reason,
             id: booking.id.into(),
             event_type: booking.event_type.into(),
             title: booking.title,
@@ -208,6 +263,85 @@ impl From<Booked> for BookingView {
     fn from(booked: Booked) -> Self {
         let manage_token = Some(booked.manage_token.expose().to_owned());
         Self { manage_token, ..booked.booking.into() }
+    }
+}
+
+impl From<(Booking, Option<ManageToken>)> for BookingView {
+    fn from((booking, token): (Booking, Option<ManageToken>)) -> Self {
+        let manage_token = token.map(|token| token.expose().to_owned());
+        Self { manage_token, ..booking.into() }
+    }
+}
+
+/// Bookings in the order of their start.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct BookingsView {
+    /// Those of this page.
+    bookings: Vec<BookingView>,
+    /// Where the next page begins; null at the end.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+impl From<BookingsPage> for BookingsView {
+    fn from(page: BookingsPage) -> Self {
+        Self {
+            bookings: page.bookings.into_iter().map(BookingView::from).collect(),
+            next_cursor: page.next.map(|place| cursor(&place.to_string())),
+        }
+    }
+}
+
+/// Everything that a guest has told.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ExportView {
+    /// The guest's bookings in the order of their start.
+    bookings: Vec<BookingView>,
+}
+
+impl From<Vec<Booking>> for ExportView {
+    fn from(bookings: Vec<Booking>) -> Self {
+        Self { bookings: bookings.into_iter().map(BookingView::from).collect() }
+    }
+}
+
+/// What an erasure came to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ErasedView {
+    /// Bookings of which the guest's data are gone.
+    erased: Vec<String>,
+    /// Bookings that are still to take place: cancel them first.
+    kept: Vec<String>,
+}
+
+impl From<Erased> for ErasedView {
+    fn from(erased: Erased) -> Self {
+        Self {
+            erased: erased.erased.into_iter().map(String::from).collect(),
+            kept: erased.kept.into_iter().map(String::from).collect(),
+        }
+    }
+}
+
+/// Whether a start is free.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AvailabilityView {
+    /// Whether it could be held now.
+    available: bool,
+    /// The slot, in the offset of the request.
+    #[serde(flatten)]
+    slot: SlotView,
+    /// Why it is not: the code that a hold would be refused with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "slot-taken")]
+    reason: Option<&'static str>,
+}
+
+impl AvailabilityView {
+    /// What was found, in the offset of the request.
+    pub fn new(checked: Checked, offset: FixedOffset) -> Self {
+        let reason = checked.refused.map(|refused| Problem::from(refused).code());
+        Self { available: reason.is_none(), slot: SlotView::at(checked.slot, offset), reason }
     }
 }
 

@@ -1,0 +1,158 @@
+//! Event types: what of a host can be booked.
+
+use chrono::TimeDelta;
+
+use super::hosts::items;
+use super::{CatalogError, Expected, Removed, TRIES};
+use crate::app::App;
+use crate::domain::{EventType, EventTypeSlug, HostId, Reach, Tenant};
+use crate::store::{HostItems, Page, StoreError};
+
+/// The event types within reach behind a slug, of one host or of all, at most `limit`.
+pub async fn list_event_types(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    host: Option<&HostId>,
+    after: Option<&EventTypeSlug>,
+    limit: usize,
+) -> Result<Page<EventType>, CatalogError> {
+    if let Some(host) = host {
+        items(app, tenant, reach, host).await?;
+    }
+    Ok(app.store.event_types_page(tenant, host.or(reach.only()), after, limit).await?)
+}
+
+/// One event type.
+pub async fn find_event_type(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    slug: &EventTypeSlug,
+) -> Result<EventType, CatalogError> {
+    let found = app.store.event_type_strong(tenant, slug).await?;
+    found.filter(|found| reach.covers(&found.host)).ok_or(CatalogError::UnknownEventType)
+}
+
+/// Makes an event type; its revision is given here.
+pub async fn add_event_type(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    new: &EventType,
+) -> Result<EventType, CatalogError> {
+    let new = EventType { revision: 1, archived: false, was_moved: false, ..new.clone() };
+    for _ in 0..TRIES {
+        let items = check(app, tenant, reach, &new).await?;
+        match app.store.add_event_type(tenant, &new).await {
+            Ok(()) => {
+                read_farther(app, &items, &new).await;
+                return Ok(new);
+            }
+            Err(StoreError::Conflict(_)) => {
+                if app.store.event_type_strong(tenant, &new.slug).await?.is_some() {
+                    return Err(CatalogError::SlugTaken);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// Changes an event type.
+pub async fn change_event_type(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    slug: &EventTypeSlug,
+    expected: &Expected,
+    apply: impl Fn(&mut EventType),
+) -> Result<EventType, CatalogError> {
+    for _ in 0..TRIES {
+        let before = find_event_type(app, tenant, reach, slug).await?;
+        expected.check(Some(before.revision))?;
+        let mut after = before.clone();
+        apply(&mut after);
+        if after == before {
+            return Ok(before);
+        }
+        after.was_moved |= after.host != before.host;
+        after.revision += 1;
+        let items = check(app, tenant, reach, &after).await?;
+        match app.store.change_event_type(tenant, &before, &after).await {
+            Ok(()) => {
+                read_farther(app, &items, &after).await;
+                return Ok(after);
+            }
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// Removes an event type, or archives one that bookings refer to.
+///
+/// A booking that is made in this very moment carries all that it needs of the event type with it.
+pub async fn remove_event_type(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    slug: &EventTypeSlug,
+    expected: &Expected,
+) -> Result<Removed<EventType>, CatalogError> {
+    for _ in 0..TRIES {
+        let before = find_event_type(app, tenant, reach, slug).await?;
+        expected.check(Some(before.revision))?;
+        let is_kept = before.was_moved || app.store.has_bookings_of(tenant, &before.host, Some(slug)).await?;
+        if is_kept && before.archived {
+            return Ok(Removed::Archived(before));
+        }
+        let archived = EventType { archived: true, revision: before.revision + 1, ..before.clone() };
+        let done = if is_kept {
+            app.store.change_event_type(tenant, &before, &archived).await
+        } else {
+            app.store.remove_event_type(tenant, &before).await
+        };
+        match done {
+            Ok(()) if is_kept => return Ok(Removed::Archived(archived)),
+            Ok(()) => return Ok(Removed::Gone),
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// Whether an event type can be as it is to be; gives its host.
+async fn check(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    event_type: &EventType,
+) -> Result<HostItems, CatalogError> {
+    event_type.check().map_err(CatalogError::Wrong)?;
+    let items = items(app, tenant, reach, &event_type.host).await?;
+    if items.host.archived && !event_type.archived {
+        return Err(CatalogError::HostArchived);
+    }
+    if let Some(schedule) = &event_type.schedule
+        && !items.schedules.iter().any(|found| found.id == *schedule)
+    {
+        return Err(CatalogError::NotAScheduleOfTheHost { field: "schedule" });
+    }
+    Ok(items)
+}
+
+/// Has the host's calendars read as far as the event type is now offered. Until they are, what was not read is not
+/// offered; and they would be read by their next poll, so nothing is lost when this fails.
+async fn read_farther(app: &App, items: &HostItems, event_type: &EventType) {
+    let until = app.clock.now() + TimeDelta::days(i64::from(event_type.window_days));
+    let falls_short = |synced: crate::domain::Span| synced.end.instant() < until;
+    for integration in items.active().filter(|found| found.synced.is_none_or(falls_short)) {
+        if let Err(error) = app.store.make_integration_due(integration).await {
+            tracing::warn!(integration = %integration.id, %error, "not made due");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Hosts. An admin makes and removes them; a host may look after its own.
+
+use super::{CatalogError, Expected, Removed, TRIES, id, named};
+use crate::app::App;
+use crate::domain::{
+    Host, HostId, HostSchedule, IntegrationStatus, Reach, Schedule, ScheduleId, Tenant, Week,
+};
+use crate::store::{HostItems, Page, StoreError};
+
+const FIRST_SCHEDULE: &str = "Working hours";
+
+/// A host to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewHost {
+    /// The name that guests see.
+    pub name: String,
+    /// Where the host is told of bookings.
+    pub email: Option<String>,
+    /// The first schedule; Mon-Fri 09:00-17:00 in the tenant's zone when `None`.
+    pub hours: Option<Schedule>,
+}
+
+/// The hosts within reach behind an id, at most `limit`.
+pub async fn list_hosts(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    after: Option<&HostId>,
+    limit: usize,
+) -> Result<Page<Host>, CatalogError> {
+    let Some(own) = reach.only() else { return Ok(app.store.hosts_page(tenant, after, limit).await?) };
+    let host = app.store.host(tenant, own).await?.map(|items| items.host);
+    let items = host.into_iter().filter(|host| after.is_none_or(|after| host.id > *after)).collect();
+    Ok(Page { items, next: None })
+}
+
+/// One host.
+pub async fn find_host(app: &App, tenant: &Tenant, reach: &Reach, id: &HostId) -> Result<Host, CatalogError> {
+    Ok(items(app, tenant, reach, id).await?.host)
+}
+
+/// A host with everything of its own.
+pub(super) async fn items(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    id: &HostId,
+) -> Result<HostItems, CatalogError> {
+    if !reach.covers(id) {
+        return Err(CatalogError::UnknownHost);
+    }
+    app.store.host(tenant, id).await?.ok_or(CatalogError::UnknownHost)
+}
+
+/// Makes a host and its first schedule.
+pub async fn add_host(app: &App, tenant: &Tenant, new: &NewHost) -> Result<Host, CatalogError> {
+    let settings = app.store.tenant_remembered(tenant).await?.ok_or(CatalogError::UnknownTenant)?;
+    let office = || Schedule {
+        zone: settings.zone,
+        weekly: Week::office(),
+        overrides: std::collections::BTreeMap::new(),
+    };
+    let schedule: ScheduleId = id("sch_")?;
+    let host = Host {
+        id: id("hst_")?,
+        name: new.name.clone(),
+        email: new.email.clone(),
+        default_schedule: schedule.clone(),
+        archived: false,
+        links: 0,
+        revision: 1,
+    };
+    let schedule = HostSchedule {
+        id: schedule,
+        host: host.id.clone(),
+        name: FIRST_SCHEDULE.to_owned(),
+        hours: new.hours.clone().unwrap_or_else(office),
+        links: 1,
+        revision: 1,
+    };
+    app.store.add_host(tenant, &host, &schedule).await?;
+    Ok(host)
+}
+
+/// Changes a host. Whether it is archived is an admin's to say.
+pub async fn change_host(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    id: &HostId,
+    expected: &Expected,
+    apply: impl Fn(&mut Host),
+) -> Result<Host, CatalogError> {
+    for _ in 0..TRIES {
+        let items = items(app, tenant, reach, id).await?;
+        let before = &items.host;
+        expected.check(Some(before.revision))?;
+        let mut after = before.clone();
+        apply(&mut after);
+        if after == *before {
+            return Ok(after);
+        }
+        if after.archived != before.archived && reach.only().is_some() {
+            return Err(CatalogError::Forbidden);
+        }
+        if !items.schedules.iter().any(|schedule| schedule.id == after.default_schedule) {
+            return Err(CatalogError::NotAScheduleOfTheHost { field: "default_schedule" });
+        }
+        if after.archived && !before.archived {
+            check_unused(app, tenant, &items).await?;
+        }
+        after.revision += 1;
+        match app.store.change_host(tenant, before, &after).await {
+            Ok(()) => return Ok(after),
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// Removes a host whom nothing needs any more, or archives one whom bookings refer to.
+pub async fn remove_host(
+    app: &App,
+    tenant: &Tenant,
+    id: &HostId,
+    expected: &Expected,
+) -> Result<Removed<Host>, CatalogError> {
+    for _ in 0..TRIES {
+        let items = items(app, tenant, &Reach::Tenant, id).await?;
+        let before = &items.host;
+        expected.check(Some(before.revision))?;
+        check_unused(app, tenant, &items).await?;
+        let has_bookings = app.store.has_bookings_of(tenant, id, None).await?;
+        if has_bookings && before.archived {
+            return Ok(Removed::Archived(items.host));
+        }
+        let archived = Host { archived: true, revision: before.revision + 1, ..before.clone() };
+        let done = if has_bookings {
+            app.store.change_host(tenant, before, &archived).await
+        } else {
+            app.store.remove_host(tenant, &items).await
+        };
+        match done {
+            Ok(()) if has_bookings => return Ok(Removed::Archived(archived)),
+            Ok(()) => return Ok(Removed::Gone),
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// Live event types and integrations need their host. Read after the host: see `store::catalog_writes`.
+async fn check_unused(app: &App, tenant: &Tenant, items: &HostItems) -> Result<(), CatalogError> {
+    let is_over = |status| matches!(status, IntegrationStatus::Disconnected);
+    let integrations =
+        items.integrations.iter().filter(|integration| !is_over(integration.status) || integration.clearing);
+    let event_types = app.store.event_types_strong(tenant).await?;
+    let live = event_types.iter().filter(|found| found.host == items.host.id && !found.archived);
+    let users: Vec<_> =
+        live.map(|found| found.slug.as_str()).chain(integrations.map(|found| found.id.as_str())).collect();
+    if users.is_empty() { Ok(()) } else { Err(CatalogError::InUse(named(users))) }
+}

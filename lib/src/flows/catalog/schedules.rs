@@ -1,0 +1,132 @@
+//! Schedules: the hours of a host, of which each event type goes by one.
+
+use super::hosts::items;
+use super::{CatalogError, Expected, TRIES, id, named};
+use crate::app::App;
+use crate::domain::{HostId, HostSchedule, Reach, Schedule, ScheduleId, Tenant};
+use crate::store::{Page, StoreError};
+
+/// More than anybody keeps apart.
+const MOST_SCHEDULES: usize = 50;
+
+/// A schedule to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSchedule {
+    /// Whose it is.
+    pub host: HostId,
+    /// What the host calls it.
+    pub name: String,
+    /// Its hours.
+    pub hours: Schedule,
+}
+
+/// The schedules within reach behind an id, of one host or of all, at most `limit`.
+pub async fn list_schedules(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    host: Option<&HostId>,
+    after: Option<&ScheduleId>,
+    limit: usize,
+) -> Result<Page<HostSchedule>, CatalogError> {
+    if let Some(host) = host {
+        items(app, tenant, reach, host).await?;
+    }
+    Ok(app.store.schedules_page(tenant, host.or(reach.only()), after, limit).await?)
+}
+
+/// One schedule.
+pub async fn find_schedule(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    id: &ScheduleId,
+) -> Result<HostSchedule, CatalogError> {
+    let found = app.store.schedule(tenant, id).await?.filter(|schedule| reach.covers(&schedule.host));
+    found.ok_or(CatalogError::UnknownSchedule)
+}
+
+/// Makes a schedule.
+pub async fn add_schedule(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    new: &NewSchedule,
+) -> Result<HostSchedule, CatalogError> {
+    let schedule = HostSchedule {
+        id: id("sch_")?,
+        host: new.host.clone(),
+        name: new.name.clone(),
+        hours: new.hours.clone(),
+        links: 0,
+        revision: 1,
+    };
+    for _ in 0..TRIES {
+        let items = items(app, tenant, reach, &new.host).await?;
+        if items.schedules.len() >= MOST_SCHEDULES {
+            return Err(CatalogError::TooManySchedules);
+        }
+        match app.store.add_schedule(tenant, &items.host, &schedule).await {
+            Ok(()) => return Ok(schedule),
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// Changes a schedule.
+pub async fn change_schedule(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    id: &ScheduleId,
+    expected: &Expected,
+    apply: impl Fn(&mut HostSchedule),
+) -> Result<HostSchedule, CatalogError> {
+    for _ in 0..TRIES {
+        let before = find_schedule(app, tenant, reach, id).await?;
+        expected.check(Some(before.revision))?;
+        let mut after = before.clone();
+        apply(&mut after);
+        if after == before {
+            return Ok(before);
+        }
+        after.revision += 1;
+        match app.store.change_schedule(tenant, &before, &after).await {
+            Ok(()) => return Ok(after),
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// Removes a schedule that nothing goes by.
+pub async fn remove_schedule(
+    app: &App,
+    tenant: &Tenant,
+    reach: &Reach,
+    id: &ScheduleId,
+    expected: &Expected,
+) -> Result<(), CatalogError> {
+    for _ in 0..TRIES {
+        let found = find_schedule(app, tenant, reach, id).await?;
+        expected.check(Some(found.revision))?;
+        // Read after the schedule: see `store::catalog_writes`.
+        let host = app.store.host(tenant, &found.host).await?.map(|items| items.host);
+        let event_types = app.store.event_types_strong(tenant).await?;
+        let host = host.iter().filter(|host| host.default_schedule == *id).map(|host| host.id.as_str());
+        let event_types = event_types.iter().filter(|event_type| event_type.schedule.as_ref() == Some(id));
+        let users: Vec<_> = host.chain(event_types.map(|found| found.slug.as_str())).collect();
+        if !users.is_empty() {
+            return Err(CatalogError::InUse(named(users)));
+        }
+        match app.store.remove_schedule(tenant, &found).await {
+            Ok(()) => return Ok(()),
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}
