@@ -1,4 +1,4 @@
-//! Integrations as an admin sees them: list, look at, set, sync, disconnect.
+//! Integrations as admins see them, and each host its own: list, look at, set, sync, disconnect.
 
 use axum::extract::State;
 use axum::routing::{get, post};
@@ -10,7 +10,7 @@ use holdfast::flows::{
 };
 use holdfast::http::requests::{IntegrationsQuery, SettingsRequest};
 use holdfast::http::views::{CalendarsView, IntegrationView, IntegrationsView, SyncView};
-use holdfast::http::{Admin, Body, Path, Problem, Query};
+use holdfast::http::{Body, Path, Problem, Query, Staff, StaffProblem, words};
 use utoipa::OpenApi;
 
 /// The routes of this function.
@@ -38,82 +38,84 @@ pub fn router() -> Router<App> {
 pub struct Doc;
 
 /// List integrations
+///
+/// A host sees its own, as with every operation on integrations; any other is not there.
 #[utoipa::path(get, path = "/v1/integrations", tag = "integrations", params(IntegrationsQuery),
-    responses((status = 200, description = "The integrations, pending ones too", body = IntegrationsView), Problem),
-    security(("admin" = [])))]
+    responses((status = 200, description = "The integrations, pending ones too", body = IntegrationsView), StaffProblem),
+    security(("admin" = []), ("host" = [])))]
 async fn list_integrations(
     State(app): State<App>,
-    admin: Admin,
+    staff: Staff,
     Query(query): Query<IntegrationsQuery>,
 ) -> Result<Json<IntegrationsView>, Problem> {
-    let found = list(&app, &admin.tenant, query.host.as_ref()).await?;
+    let found = list(&app, &staff.tenant, &staff.reach, query.host.as_ref()).await?;
     Ok(Json(found.into()))
 }
 
 /// Look at an integration
-#[utoipa::path(get, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path, description = "The integration's id")),
-    responses((status = 200, description = "The integration", body = IntegrationView), Problem),
-    security(("admin" = [])))]
+#[utoipa::path(get, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = words::IntegrationId, Path, description = "The integration's id")),
+    responses((status = 200, description = "The integration", body = IntegrationView), StaffProblem),
+    security(("admin" = []), ("host" = [])))]
 async fn get_integration(
     State(app): State<App>,
-    admin: Admin,
+    staff: Staff,
     Path(id): Path<IntegrationId>,
 ) -> Result<Json<IntegrationView>, Problem> {
-    Ok(Json(find_integration(&app, &admin.tenant, &id).await?.into()))
+    Ok(Json(find_integration(&app, &staff.tenant, &staff.reach, &id).await?.into()))
 }
 
 /// Change an integration's settings
 ///
 /// Other calendars, or switching on again, make what was read void: the calendars are read anew at once, and
 /// nothing is offered before that.
-#[utoipa::path(patch, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path, description = "The integration's id")),
+#[utoipa::path(patch, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = words::IntegrationId, Path, description = "The integration's id")),
     request_body = SettingsRequest,
-    responses((status = 200, description = "As it is now", body = IntegrationView), Problem),
-    security(("admin" = [])))]
+    responses((status = 200, description = "As it is now", body = IntegrationView), StaffProblem),
+    security(("admin" = []), ("host" = [])))]
 async fn set_integration(
     State(app): State<App>,
-    admin: Admin,
+    staff: Staff,
     Path(id): Path<IntegrationId>,
     Body(settings): Body<SettingsRequest>,
 ) -> Result<Json<IntegrationView>, Problem> {
-    Ok(Json(change_settings(&app, &admin.tenant, &id, &settings.into()).await?.into()))
+    Ok(Json(change_settings(&app, &staff.tenant, &staff.reach, &id, &settings.into()).await?.into()))
 }
 
 /// Disconnect an integration
 ///
 /// Inactive at once; then our future events are removed, the grant is revoked, tokens and busy times are erased.
 /// Works even when the provider refuses.
-#[utoipa::path(delete, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path, description = "The integration's id")),
-    responses((status = 200, description = "Disconnected", body = IntegrationView), Problem),
-    security(("admin" = [])))]
+#[utoipa::path(delete, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = words::IntegrationId, Path, description = "The integration's id")),
+    responses((status = 200, description = "Disconnected", body = IntegrationView), StaffProblem),
+    security(("admin" = []), ("host" = [])))]
 async fn disconnect_integration(
     State(app): State<App>,
-    admin: Admin,
+    staff: Staff,
     Path(id): Path<IntegrationId>,
 ) -> Result<Json<IntegrationView>, Problem> {
-    Ok(Json(disconnect(&app, &admin.tenant, &id).await?.into()))
+    Ok(Json(disconnect(&app, &staff.tenant, &staff.reach, &id).await?.into()))
 }
 
 /// List the calendars of the account
-#[utoipa::path(get, path = "/v1/integrations/{id}/calendars", tag = "integrations", params(("id" = String, Path, description = "The integration's id")),
-    responses((status = 200, description = "The calendars", body = CalendarsView), Problem),
-    security(("admin" = [])))]
+#[utoipa::path(get, path = "/v1/integrations/{id}/calendars", tag = "integrations", params(("id" = words::IntegrationId, Path, description = "The integration's id")),
+    responses((status = 200, description = "The calendars", body = CalendarsView), StaffProblem),
+    security(("admin" = []), ("host" = [])))]
 async fn get_calendars(
     State(app): State<App>,
-    admin: Admin,
+    staff: Staff,
     Path(id): Path<IntegrationId>,
 ) -> Result<Json<CalendarsView>, Problem> {
-    Ok(Json(list_calendars(&app, &admin.tenant, &id).await?.into()))
+    Ok(Json(list_calendars(&app, &staff.tenant, &staff.reach, &id).await?.into()))
 }
 
 /// Sync an integration now
-#[utoipa::path(post, path = "/v1/integrations/{id}/sync", tag = "integrations", params(("id" = String, Path, description = "The integration's id")),
-    responses((status = 200, description = "What was done, or why not", body = SyncView), Problem),
-    security(("admin" = [])))]
+#[utoipa::path(post, path = "/v1/integrations/{id}/sync", tag = "integrations", params(("id" = words::IntegrationId, Path, description = "The integration's id")),
+    responses((status = 200, description = "What was done, or why not", body = SyncView), StaffProblem),
+    security(("admin" = []), ("host" = [])))]
 async fn sync_integration(
     State(app): State<App>,
-    admin: Admin,
+    staff: Staff,
     Path(id): Path<IntegrationId>,
 ) -> Result<Json<SyncView>, Problem> {
-    Ok(Json(sync_now(&app, &admin.tenant, &id).await?.into()))
+    Ok(Json(sync_now(&app, &staff.tenant, &staff.reach, &id).await?.into()))
 }

@@ -10,7 +10,7 @@ use holdfast::flows::{Arrival, Connected, abandon_connect, approve_connect, fini
 use holdfast::http::auth::Cookie;
 use holdfast::http::page::{self, Pages};
 use holdfast::http::requests::{ApproveForm, CallbackQuery};
-use holdfast::http::{Form, Path, Problem, Query};
+use holdfast::http::{Form, Path, Problem, Query, words};
 use utoipa::OpenApi;
 
 /// The routes of this function.
@@ -27,7 +27,7 @@ pub struct Doc;
 ///
 /// Answers with a page, or sends the browser on to the `return_to` of the start.
 #[utoipa::path(get, path = "/v1/oauth/{provider}/callback", tag = "oauth",
-    params(("provider" = String, Path, description = "The calendar provider: `google`"), CallbackQuery),
+    params(("provider" = words::Provider, Path, description = "The calendar provider: `google`"), CallbackQuery),
     responses(Pages))]
 async fn finish_oauth(
     State(app): State<App>,
@@ -40,7 +40,7 @@ async fn finish_oauth(
 
 /// The click of a browser that did not begin the round trip itself
 #[utoipa::path(post, path = "/v1/oauth/{provider}/callback", tag = "oauth",
-    params(("provider" = String, Path, description = "The calendar provider: `google`")),
+    params(("provider" = words::Provider, Path, description = "The calendar provider: `google`")),
     request_body(content = ApproveForm, content_type = "application/x-www-form-urlencoded"),
     responses(Pages))]
 async fn approve_oauth(

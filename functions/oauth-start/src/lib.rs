@@ -11,7 +11,7 @@ use holdfast::flows::start_connect;
 use holdfast::http::auth::Cookie;
 use holdfast::http::requests::ConnectRequest;
 use holdfast::http::views::StartedView;
-use holdfast::http::{Admin, Body, Path, Problem};
+use holdfast::http::{Body, Path, Problem, Staff, StaffProblem, words};
 use utoipa::OpenApi;
 
 /// The routes of this function.
@@ -27,22 +27,23 @@ pub struct Doc;
 /// Connect a calendar account of a host
 ///
 /// Send the host's browser to `authorization_url`. The answer sets a cookie: a browser that comes back without it
-/// is asked to confirm what it connects.
+/// is asked to confirm what it connects. A host connects its own accounts only.
 #[utoipa::path(post, path = "/v1/integrations/{provider}/connect", tag = "integrations",
-    params(("provider" = String, Path, description = "The calendar provider: `google`")),
+    params(("provider" = words::Provider, Path, description = "The calendar provider: `google`")),
     request_body = ConnectRequest,
     responses((status = 200, description = "Begun", body = StartedView,
-        headers(("set-cookie" = String, description = "Marks this browser for ten minutes"))), Problem),
-    security(("admin" = [])))]
+        headers(("set-cookie" = String, description = "Marks this browser for ten minutes"))), StaffProblem),
+    security(("admin" = []), ("host" = [])))]
 async fn connect_integration(
     State(app): State<App>,
-    admin: Admin,
+    staff: Staff,
     Path(provider): Path<String>,
     Body(request): Body<ConnectRequest>,
 ) -> Result<Response, Problem> {
     let provider: Provider = provider.parse().map_err(|_unknown| Problem::unknown_provider())?;
     let return_to = request.return_to.as_deref();
-    let started = start_connect(&app, &admin.tenant, &request.host, provider, return_to).await?;
+    let started =
+        start_connect(&app, &staff.tenant, &staff.reach, &request.host, provider, return_to).await?;
     let cookie = Cookie::oauth(&started.cookie, &app.config.public_url);
     Ok(([(SET_COOKIE, cookie)], Json(StartedView::from(&started))).into_response())
 }

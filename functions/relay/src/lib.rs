@@ -23,7 +23,11 @@ pub async fn run(app: App, batch: Event) -> Result<DynamoDbEventResponse, Error>
 }
 
 fn change(record: &EventRecord) -> Change {
-    Change { before: image(record, &record.change.old_image), after: image(record, &record.change.new_image) }
+    // A record without its time is read as one of 1970.
+    let at = Some(record.change.approximate_creation_date_time).filter(|at| at.timestamp() > 0);
+    let [before, after] =
+        [&record.change.old_image, &record.change.new_image].map(|side| image(record, side));
+    Change { at, before, after }
 }
 
 fn image(record: &EventRecord, item: &serde_dynamo::Item) -> Option<Image> {
