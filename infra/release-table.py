@@ -49,6 +49,7 @@ SLOT = {"event_type": "intro", "start": "2026-11-24T10:00:00Z"}
 # ask for sixteen shards at a time).
 FIRST = {
     "bookings": request("POST /v1/tenants/{tenant}/holds", "/v1/tenants/demo/holds", SLOT),
+    "catalog": request("GET /v1/tenant", "/v1/tenant", None, ADMIN),
     "empty": {},
     "integrations": request("GET /v1/integrations/{id}", "/v1/integrations/int_0123456789abcdef01234567", None, ADMIN),
     "maintenance": json.loads((EVENTS / "schedule.json").read_text()),
@@ -56,6 +57,7 @@ FIRST = {
     "oauth-start": request(
         "POST /v1/integrations/{provider}/connect", "/v1/integrations/google/connect", {"host": "hst_ada1"}, ADMIN
     ),
+    "pages": request("GET /{tenant}/{slug}", "/demo/intro"),
     "relay": json.loads((EVENTS / "stream.json").read_text()),
     "slots": request("GET /v1/tenants/{tenant}/event-types/{slug}/slots", LISTING),
     "sync": json.loads((EVENTS / "queue.json").read_text()),

@@ -44,6 +44,11 @@ printf '\n'
 grep -q '"status":"connected"' answers
 grep -q '"code":"slot-taken"' answers
 grep -q '"status":"confirmed".*"calendar_sync":"synced"' booking.json
+grep -q '"status":"confirmed","version":2.*"calendar_sync":"synced"' moved.json
+grep -q 'BEGIN:VEVENT' answers
 grep -q '"status":"cancelled".*"calendar_sync":"synced"' answers
-tail -n 1 answers | grep -q '}"start":"[^"]*"$'
+grep -q '}"start":"[^"]*"$' answers
+grep -q '"status":"pending"' lesson.json
+grep -q '"status":"confirmed","version":2.*"calendar_sync":"synced"' confirmed.json
+tail -n 1 answers | grep -q '"bookings":\[{.*"next_cursor":null}$'
 echo "the tour is as README.md says${1:+, through cargo lambda watch}"

@@ -36,12 +36,14 @@ pub(crate) enum Entry {
 }
 
 /// Every function crate of the workspace.
-pub(crate) const FUNCTIONS: [Function; 9] = [
+pub(crate) const FUNCTIONS: [Function; 11] = [
     http("bookings", bookings::router, bookings::Doc::openapi),
+    http("catalog", catalog::router, catalog::Doc::openapi),
     http("integrations", integrations::router, integrations::Doc::openapi),
     events("maintenance", |app, event| invoke(maintenance::run, app, event)),
     http("oauth-callback", oauth_callback::router, oauth_callback::Doc::openapi),
     http("oauth-start", oauth_start::router, oauth_start::Doc::openapi),
+    http("pages", pages::router, pages::Doc::openapi),
     events("relay", |app, event| invoke(relay::run, app, event)),
     http("slots", slots::router, slots::Doc::openapi),
     events("sync", |app, event| invoke(sync::run, app, event)),

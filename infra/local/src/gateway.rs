@@ -1,4 +1,4 @@
-//! API Gateway on loopback: the template's routes, its CORS, the authorizer, and the functions behind them.
+//! API Gateway on loopback: the template's routes, the authorizer, and the functions behind them.
 //!
 //! The one rule: a function gets what the event's JSON carries and nothing else. The claims are put into that
 //! event here, after the token was checked, so no header of a caller's can bring any.
@@ -17,9 +17,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
+use crate::authorizer::Authorizer;
 use crate::issuer::Issuer;
 use crate::lambdas::Lambdas;
-use crate::template::{Cors, Template};
+use crate::template::{ANY, Template};
 
 /// The largest body that API Gateway takes.
 const MAX_BYTES: usize = 10 * 1024 * 1024;
@@ -36,10 +37,14 @@ pub struct RouteError {
 
 /// The routes, and what stands behind each.
 struct Gateway {
-    paths: matchit::Router<HashMap<Method, Target>>,
-    issuer: Issuer,
+    /// By method: a path that lacks the method leaves it to the next best, in the end to a greedy `{proxy+}`.
+    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html>
+    paths: HashMap<Method, matchit::Router<Target>>,
+    /// Whose tokens are good.
+    authorizer: Authorizer,
+    /// Who mints them, when it is this process.
+    issuer: Option<Issuer>,
     lambdas: Arc<Lambdas>,
-    cors: Cors,
 }
 
 struct Target {
@@ -51,54 +56,47 @@ struct Target {
 /// The API, as a router that answers everything by itself.
 pub(crate) fn router(
     template: &Template,
-    issuer: Issuer,
+    authorizer: Authorizer,
+    issuer: Option<Issuer>,
     lambdas: Arc<Lambdas>,
 ) -> Result<Router, RouteError> {
-    let mut targets: HashMap<&str, HashMap<Method, Target>> = HashMap::new();
+    let mut paths: HashMap<Method, matchit::Router<Target>> = HashMap::new();
     for route in &template.routes {
         let target = Target { function: route.function, key: route.key(), authorized: route.authorized };
-        targets.entry(&route.path).or_default().insert(route.method.clone(), target);
+        let path = greedy(&route.path);
+        let inserted = paths.entry(route.method.clone()).or_default().insert(path, target);
+        inserted.map_err(|source| RouteError { path: route.path.clone(), source })?;
     }
-    let mut paths = matchit::Router::new();
-    for (path, methods) in targets {
-        paths.insert(path, methods).map_err(|source| RouteError { path: path.to_owned(), source })?;
-    }
-    let gateway = Gateway { paths, issuer, lambdas, cors: template.cors.clone() };
-    Ok(Router::new().fallback(share).with_state(Arc::new(gateway)))
+    let gateway = Gateway { paths, authorizer, issuer, lambdas };
+    Ok(Router::new().fallback(answer).with_state(Arc::new(gateway)))
 }
 
-/// Cross-origin requests, as the API's `CorsConfiguration` has it: a preflight never reaches a function, and what
-/// a function says of CORS is not heard.
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>
-async fn share(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    let is_preflight = origin.is_some()
-        && request.method() == Method::OPTIONS
-        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response =
-        if is_preflight { StatusCode::NO_CONTENT.into_response() } else { answer(&gateway, request).await };
-    if let Some(origin) = origin {
-        gateway.cors.mark(&origin, is_preflight, response.headers_mut());
+/// `{proxy+}` in `matchit`'s way of writing it.
+fn greedy(path: &str) -> String {
+    match path.rsplit_once("/{") {
+        Some((before, name)) if name.ends_with("+}") => {
+            format!("{before}/{{*{}}}", name.trim_end_matches("+}"))
+        }
+        _ => path.to_owned(),
     }
-    response
 }
 
-async fn answer(gateway: &Gateway, request: Request) -> Response {
+async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
-    match (&parts.method, path) {
-        (&Method::GET, JWKS) => return Json(gateway.issuer.jwks()).into_response(),
-        (&Method::GET, CONFIGURATION) => return Json(gateway.issuer.configuration()).into_response(),
+    match (&parts.method, path, &gateway.issuer) {
+        (&Method::GET, JWKS, Some(issuer)) => return Json(issuer.jwks()).into_response(),
+        (&Method::GET, CONFIGURATION, Some(issuer)) => return Json(issuer.configuration()).into_response(),
         _ => {}
     }
-    // A method that the template does not name is not there, `HEAD` and `OPTIONS` included.
+    // A method that the template does not name for a path is left to `ANY`, `HEAD` included.
     let Some((target, parameters)) = gateway.route(&parts.method, path) else {
         return refusal(StatusCode::NOT_FOUND, "Not Found");
     };
     let claims = match (target.authorized, parts.headers.get(header::AUTHORIZATION)) {
         (false, _) => None,
         (true, None) => return unauthorized("Bearer"),
-        (true, Some(header)) => match header.to_str().ok().and_then(|header| gateway.issuer.verify(header)) {
+        (true, Some(header)) => match gateway.authorizer.verify(header.to_str().unwrap_or_default()).await {
             Some(claims) => Some(claims),
             None => return unauthorized(r#"Bearer error="invalid_token""#),
         },
@@ -118,9 +116,13 @@ async fn answer(gateway: &Gateway, request: Request) -> Response {
 
 impl Gateway {
     fn route(&self, method: &Method, path: &str) -> Option<(&Target, HashMap<String, String>)> {
-        let matched = self.paths.at(path).ok()?;
+        let at = |method: &str| {
+            let paths = Method::from_bytes(method.as_bytes()).ok().and_then(|method| self.paths.get(&method));
+            paths.and_then(|paths| paths.at(path).ok())
+        };
+        let matched = at(method.as_str()).or_else(|| at(ANY))?;
         let parameters = matched.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Some((matched.value.get(method)?, parameters.collect()))
+        Some((matched.value, parameters.collect()))
     }
 }
 

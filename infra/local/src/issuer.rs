@@ -1,16 +1,15 @@
-//! The issuer of admins' tokens, and the authorizer that believes it: RS256 under one RSA key.
+//! The issuer of staff's tokens, unless there is another one: RS256 under one RSA key.
 //!
 //! The one rule: a token is good only with this key, this issuer, this audience, and within its time. The time
 //! is the system's, as API Gateway's is its own: moving the product's clock ends nobody's session.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
 use rsa::rand_core::OsRng;
@@ -26,7 +25,7 @@ const BITS: usize = 2048;
 /// For one that guards nothing but this process's memory: found in 25 ms, not in 200.
 const BITS_IN_MEMORY: usize = 1024;
 
-/// There is no key to sign with.
+/// There is no key to sign with, or none to check with.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerError {
     /// The file cannot be read or written.
@@ -41,9 +40,17 @@ pub enum IssuerError {
     /// The key cannot be used.
     #[error("the issuer's key: {0}")]
     Token(#[from] jsonwebtoken::errors::Error),
+    /// Another issuer does not say what its keys are.
+    #[error("the issuer {issuer} cannot be read: {problem}")]
+    Unreadable {
+        /// Its URL.
+        issuer: String,
+        /// Why.
+        problem: String,
+    },
 }
 
-/// Mints tokens and checks them.
+/// Mints tokens.
 #[derive(Clone)]
 pub(crate) struct Issuer {
     url: String,
@@ -52,7 +59,6 @@ pub(crate) struct Issuer {
 
 struct Keys {
     signing: EncodingKey,
-    verifying: DecodingKey,
     public: Jwk,
 }
 
@@ -91,25 +97,9 @@ impl Issuer {
         Ok(encode(&header, &all, &self.keys.signing)?)
     }
 
-    /// The claims of a good token, as API Gateway hands them on: every value a string. `None` for any other
-    /// header.
-    pub(crate) fn verify(&self, authorization: &str) -> Option<HashMap<String, String>> {
-        let token = match authorization.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-            Some(_) => return None,
-            None => authorization,
-        };
-        if decode_header(token).ok()?.kid.as_deref() != Some(KEY_ID) {
-            return None;
-        }
-        let mut validation = Validation::new(Algorithm::RS256);
-        validation.set_issuer(&[&self.url]);
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        validation.validate_nbf = true;
-        validation.leeway = 0;
-        let claims: HashMap<String, Value> = decode(token, &self.keys.verifying, &validation).ok()?.claims;
-        Some(claims.into_iter().map(|(name, value)| (name, printed(&value))).collect())
+    /// Its URL, which is the `iss` of its tokens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// `/.well-known/jwks.json`.
@@ -136,7 +126,7 @@ impl Keys {
     fn of(key: &RsaPrivateKey) -> Result<Self, IssuerError> {
         let signing = EncodingKey::from_rsa_der(key.to_pkcs1_der()?.as_bytes());
         let public = Jwk::from_encoding_key(&signing, Algorithm::RS256)?;
-        Ok(Self { verifying: DecodingKey::from_jwk(&public)?, public, signing })
+        Ok(Self { signing, public })
     }
 }
 
@@ -152,20 +142,6 @@ fn kept(file: &Path) -> Result<RsaPrivateKey, IssuerError> {
     }
 }
 
-/// A claim as API Gateway prints it, which is as Go does: `[a b]`, `map[a:1 b:2]`.
-fn printed(value: &Value) -> String {
-    let joined = |parts: Vec<String>| parts.join(" ");
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::Array(values) => format!("[{}]", joined(values.iter().map(printed).collect())),
-        Value::Object(fields) => {
-            let field = |(name, value): (&String, &Value)| format!("{name}:{}", printed(value));
-            format!("map[{}]", joined(fields.iter().map(field).collect()))
-        }
-    }
-}
-
 #[expect(clippy::disallowed_methods, reason = "an issuer and an authorizer go by the real time")]
 fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
@@ -174,26 +150,21 @@ fn unix_seconds() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authorizer::Authorizer;
 
-    #[test]
-    fn claims_are_printed_as_api_gateway_prints_them() {
-        let issuer = Issuer::open("http://here", None).unwrap();
-        let claims =
-            json!({ "sub": "ada", "roles": ["admin", "host"], "n": 7, "ok": true, "a": { "b": [1] } });
-        let claims = issuer.verify(&issuer.token(claims).unwrap()).unwrap();
-        let claim = |name: &str| claims[name].as_str();
-        assert_eq!([claim("sub"), claim("roles"), claim("n")], ["ada", "[admin host]", "7"]);
-        assert_eq!([claim("ok"), claim("a"), claim("aud")], ["true", "map[b:[1]]", "holdfast"]);
-    }
-
-    #[test]
-    fn a_key_in_a_file_outlives_the_issuer() {
+    #[tokio::test]
+    async fn a_key_in_a_file_outlives_the_issuer() {
         let folder = std::env::temp_dir().join(format!("holdfast-issuer-{}", std::process::id()));
         let file = folder.join("issuer.der");
         let token = Issuer::open("http://here", Some(&file)).unwrap().token(json!({})).unwrap();
-        assert!(Issuer::open("http://here", Some(&file)).unwrap().verify(&token).is_some());
-        assert!(Issuer::open("http://there", Some(&file)).unwrap().verify(&token).is_none());
-        assert!(Issuer::open("http://here", None).unwrap().verify(&token).is_none());
+        for (url, file, is_good) in [
+            ("http://here", Some(&*file), true),
+            ("http://there", Some(&*file), false),
+            ("http://here", None, false),
+        ] {
+            let authorizer = Authorizer::own(&Issuer::open(url, file).unwrap());
+            assert_eq!(authorizer.verify(&token).await.is_some(), is_good, "{url} {file:?}");
+        }
         #[cfg(unix)]
         {
             let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&file).unwrap());

@@ -12,13 +12,14 @@
 //!   dynamodb.sqlite        the table, with its write-ahead log beside it
 //!   dynamodb.stream.json   how far its stream was read
 //!   kms.key                the key that wraps the data keys; without it every sealed token is lost
-//!   issuer.der             the key that signs admins' tokens
+//!   issuer.der             the key that signs staff's tokens
 //!   google.json            the simulated Google's accounts, grants and events
 //! ```
 //!
 //! Each is written so that a process killed at any moment leaves the old or the new one. Messages between the
 //! bus and `sync` are in memory only: what was under way comes due again by itself, as after a lost message.
 
+mod authorizer;
 mod calendar;
 mod deliveries;
 mod functions;
@@ -39,16 +40,19 @@ use holdfast::App;
 use holdfast::clock::Clock;
 use holdfast::config::{Config, ConfigError};
 use holdfast::domain::Provider;
+use holdfast::outbound;
 use holdfast::vault::SETTING_CONTEXT;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::authorizer::Authorizer;
 use crate::deliveries::Deliveries;
 use crate::issuer::Issuer;
 use crate::lambdas::Lambdas;
 use crate::settings::{Places, Seal, Settings};
 use crate::template::{Every, Names, Template};
 
+pub use crate::authorizer::OtherIssuer;
 pub use crate::calendar::{CalendarError, CalendarFile};
 pub use crate::gateway::RouteError;
 pub use crate::issuer::{AUDIENCE, IssuerError};
@@ -77,6 +81,8 @@ pub struct Options {
     /// An `Invoke` API to hand every event to, e.g. that of `cargo lambda watch`. Without it the functions run in
     /// this process.
     pub invoke: Option<String>,
+    /// Whose tokens are good, when not this process's own.
+    pub issuer: Option<OtherIssuer>,
     /// A person's exported calendar, for the simulated account of Ada.
     pub calendar: Option<CalendarFile>,
     /// Variables of [`holdfast::config::CHOSEN`], over the defaults; of two with one name the later wins. With a
@@ -95,6 +101,7 @@ impl Default for Options {
             schedules: true,
             seed: true,
             invoke: None,
+            issuer: None,
             calendar: None,
             settings: Vec::new(),
         }
@@ -130,7 +137,7 @@ pub enum StartError {
     /// The simulated Google did not start.
     #[error("{0}: {cause}", cause = std::error::Error::source(.0).map(ToString::to_string).unwrap_or_default())]
     Google(#[from] fakes::google::StartError),
-    /// There is no key to sign tokens with.
+    /// There is no key to sign tokens with, or to check them with.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
     /// A setting cannot be read.
@@ -163,7 +170,8 @@ pub struct Local {
     /// What was loaded from [`Options::calendar`].
     pub imported: Option<Imported>,
     gateway: Server,
-    issuer: Issuer,
+    /// This process's own; `None` when another one's tokens are good.
+    issuer: Option<Issuer>,
     deliveries: Arc<Deliveries>,
     schedule: Option<tokio::task::JoinHandle<()>>,
     seeded: bool,
@@ -187,7 +195,6 @@ impl Local {
         let kms =
             Kms::start(file("kms.key").map_or(fakes::kms::Keys::Memory, fakes::kms::Keys::File)).await?;
         let events = Arc::new(EventBridge::start(template.rules.clone()).await?);
-        let issuer = Issuer::open(&url, file("issuer.der").as_deref())?;
 
         let settings = Settings::new(
             options.settings,
@@ -236,7 +243,14 @@ impl Local {
             Some(url) => Lambdas::invoked(url),
             None => Lambdas::here(|name| as_function(&app, name)),
         });
-        let router = gateway::router(template, issuer.clone(), Arc::clone(&lambdas))?;
+        let (issuer, authorizer) = if let Some(other) = &options.issuer {
+            (None, Authorizer::other(other, outbound::client(&app.config.extra_roots)).await?)
+        } else {
+            let own = Issuer::open(&url, file("issuer.der").as_deref())?;
+            let authorizer = Authorizer::own(&own);
+            (Some(own), authorizer)
+        };
+        let router = gateway::router(template, authorizer, issuer.clone(), Arc::clone(&lambdas))?;
         let imported = match &options.calendar {
             Some(file) => Some(calendar::load(google.as_ref(), file, app.clock.now())?),
             None => None,
@@ -265,22 +279,22 @@ impl Local {
         })
     }
 
-    /// Where the API is, without a trailing slash. Also the issuer of admins' tokens.
+    /// Where the API is, without a trailing slash. Also the issuer of staff's tokens, unless there is another.
     pub fn url(&self) -> String {
         self.gateway.url()
     }
 
-    /// A token of an admin of this tenant, good for twelve hours.
+    /// A token of an admin of this tenant, good for twelve hours; empty when another issuer makes them.
     pub fn admin_token(&self, tenant: &str) -> String {
         let (tenant_claim, roles) = (&self.app.config.tenant_claim, &self.app.config.roles_claim);
         self.token(json!({ "sub": "admin", tenant_claim.as_str(): tenant, roles.as_str(): ["admin"] }))
     }
 
     /// A token with these claims over the usual `iss`, `aud`, `iat` and `exp`; a claim that is `null` is left
-    /// out.
+    /// out. Empty when another issuer makes them.
     pub fn token(&self, claims: Value) -> String {
         // The key has signed before; should it fail now, nothing takes an empty token.
-        self.issuer.token(claims).unwrap_or_default()
+        self.issuer.as_ref().and_then(|issuer| issuer.token(claims).ok()).unwrap_or_default()
     }
 
     /// A second process of the product at the same table, key, bus and calendars, with its own clock and
@@ -327,7 +341,7 @@ impl Local {
             "tenant": DEMO_TENANT,
             "event_types": demo(&seed::EVENT_TYPES),
             "hosts": demo(&seed::HOSTS),
-            "admin_token": self.admin_token(DEMO_TENANT),
+            "admin_token": self.issuer.as_ref().map(|_own| self.admin_token(DEMO_TENANT)),
             "google": self.google.as_ref().map(Google::url),
             "dynamodb": self.dynamodb.url(),
         });

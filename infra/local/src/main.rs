@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use holdfast::config;
 use holdfast::telemetry::{self, Lines};
-use local::{CalendarFile, Local, Options};
+use local::{AUDIENCE, CalendarFile, Local, Options, OtherIssuer};
 
 /// Holdfast with everything around it, on this machine: no account, no Docker, no network.
 #[derive(Debug, Parser)]
@@ -33,6 +33,13 @@ struct Args {
     /// Where the environment of functions that run elsewhere is written, with --invoke
     #[arg(long, value_name = "FILE", default_value = ".holdfast/lambda.env", requires = "invoke")]
     env_file: PathBuf,
+    /// The `OpenID` issuer whose tokens are good, in place of this process's own: its discovery document lies below
+    /// this URL, and its keys are RSA
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// The `aud` of that issuer's tokens for this API
+    #[arg(long, value_name = "AUD", default_value = AUDIENCE, requires = "issuer")]
+    audience: String,
     /// Loads an exported calendar into the simulated account of Ada, in place of the demo's events
     #[arg(long, value_name = "FILE.ics")]
     calendar: Option<PathBuf>,
@@ -60,9 +67,14 @@ async fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
     let kept = data.as_ref().map_or("in memory only".to_owned(), |data| format!("in {}", data.display()));
     let calendar = args.calendar.map(|path| CalendarFile { path, shift: args.shift });
     let (invoke, settings) = (args.invoke.clone(), config::chosen());
-    let options = Options { port: args.port, data, calendar, invoke, settings, ..Options::default() };
+    let issuer = args.issuer.map(|url| OtherIssuer { url, audience: args.audience });
+    if let Some(OtherIssuer { url, audience }) = &issuer {
+        println!("tokens       of {url} for {audience}");
+    }
+    let options = Options { port: args.port, data, calendar, invoke, issuer, settings, ..Options::default() };
     let local = Local::start(options).await?;
     println!("API          {}/v1/health  (document: /v1/openapi.json)", local.url());
+    println!("pages        {}/demo", local.url());
     match &local.google {
         Some(google) => println!("Google       {}  (simulated: accounts and calendars)", google.url()),
         None => println!("Google       the real one"),

@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Wee
 use chrono_tz::Tz;
 use fakes::google::{EventSpec, Google};
 use holdfast::App;
-use holdfast::domain::{EventType, Host, IdError, Tenant};
+use holdfast::domain::{EventType, Host, HostSchedule, IdError, Tenant, TenantSettings};
 use holdfast::store::StoreError;
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 pub(crate) const TENANT: &str = "demo";
 /// The hosts' ids.
 pub(crate) const HOSTS: [&str; 2] = ["hst_ada1", "hst_grace1"];
+/// Their schedules' ids.
+const SCHEDULES: [&str; 2] = ["sch_ada1", "sch_grace1"];
 /// Ada's account, whose main calendar goes by the same name.
 pub(crate) const ADA_ACCOUNT: &str = "ada@example.com";
 /// Where she lives.
@@ -45,19 +47,35 @@ pub enum SeedError {
 /// Stores tenant, hosts and event types, unless the tenant is there.
 pub(crate) async fn catalog(app: &App) -> Result<(), SeedError> {
     let tenant: Tenant = TENANT.parse()?;
-    if app.store.has_tenant(&tenant).await? {
+    if app.store.tenant(&tenant).await?.is_some() {
         return Ok(());
     }
-    for host in hosts(app.clock.now()) {
+    for host in hosts() {
         app.store.put_host(&tenant, &serde_json::from_value::<Host>(host)?).await?;
+    }
+    for schedule in schedules(app.clock.now()) {
+        app.store.put_schedule(&tenant, &serde_json::from_value::<HostSchedule>(schedule)?).await?;
     }
     for event_type in event_types() {
         app.store.put_event_type(&tenant, &serde_json::from_value::<EventType>(event_type)?).await?;
     }
-    Ok(app.store.put_tenant(&tenant, "Analytical Engines").await?)
+    let settings = json!({
+        "name": "Analytical Engines", "zone": "Europe/London", "locale": "en",
+        "claim": "Weaving algebraical patterns since 1843.", "revision": 1,
+    });
+    Ok(app.store.put_tenant(&tenant, &serde_json::from_value::<TenantSettings>(settings)?).await?)
 }
 
-fn hosts(now: DateTime<Utc>) -> [Value; 2] {
+fn hosts() -> [Value; 2] {
+    let ([ada, grace], [london, new_york]) = (HOSTS, SCHEDULES);
+    let host = |id: &str, name: &str, email: &str, schedule: &str| json!({ "id": id, "name": name, "email": email, "default_schedule": schedule, "revision": 1 });
+    [
+        host(ada, "Ada Lovelace", ADA_ACCOUNT, london),
+        host(grace, "Grace Hopper", "grace@example.com", new_york),
+    ]
+}
+
+fn schedules(now: DateTime<Utc>) -> [Value; 2] {
     let weekly = |from: &str, to: &str| {
         let hours = json!([{ "from": from, "to": to }]);
         json!({ "mon": hours, "tue": hours, "wed": hours, "thu": hours, "fri": hours })
@@ -65,15 +83,15 @@ fn hosts(now: DateTime<Utc>) -> [Value; 2] {
     // Grace leaves early on the Friday of next week.
     let next_week = now.date_naive() + TimeDelta::days(7);
     let friday = next_week.iter_days().find(|day| day.weekday() == Weekday::Fri).unwrap_or(next_week);
-    let [ada, grace] = HOSTS;
+    let ([ada, grace], [london, new_york]) = (HOSTS, SCHEDULES);
     [
         json!({
-            "id": ada, "name": "Ada Lovelace",
-            "schedule": { "zone": "Europe/London", "weekly": weekly("09:00", "17:00") },
+            "id": london, "host": ada, "name": "Working hours", "revision": 1,
+            "hours": { "zone": "Europe/London", "weekly": weekly("09:00", "17:00") },
         }),
         json!({
-            "id": grace, "name": "Grace Hopper",
-            "schedule": {
+            "id": new_york, "host": grace, "name": "Working hours", "revision": 1,
+            "hours": {
                 "zone": "America/New_York", "weekly": weekly("10:00", "18:00"),
                 "overrides": { friday.to_string(): [{ "from": "10:00", "to": "13:00" }] },
             },
@@ -86,16 +104,16 @@ fn event_types() -> [Value; 3] {
     [
         json!({
             "slug": intro, "host": ada, "title": "Intro call", "description": "Half an hour to get acquainted.",
-            "lengths": [30], "interval": 15, "notice": 60, "window_days": 60, "active": true,
+            "lengths": [30], "interval": 15, "notice": 60, "window_days": 60, "active": true, "revision": 1,
         }),
         json!({
             "slug": deep_dive, "host": ada, "title": "Deep dive", "description": "Bring the hard problem.",
             "lengths": [60, 90], "interval": 30, "buffer_before": 10, "buffer_after": 10, "notice": 120,
-            "window_days": 60, "active": true,
+            "window_days": 60, "active": true, "revision": 1,
         }),
         json!({
             "slug": office_hours, "host": grace, "title": "Office hours", "description": "One question, answered.",
-            "lengths": [15], "interval": 15, "notice": 60, "window_days": 30, "active": true,
+            "lengths": [15], "interval": 15, "notice": 60, "window_days": 30, "active": true, "revision": 1,
         }),
     ]
 }

@@ -83,17 +83,19 @@ async fn a_second_run_in_a_folder_finds_what_the_first_left_and_seeds_nothing() 
     let kept = || Options { data: Some(folder.0.clone()), ..options() };
     let first = Local::start(kept()).await.unwrap();
     let token = first.admin_token(DEMO_TENANT);
-    let (issuer, kms) = (first.issuer.clone(), first.kms.key_id().to_owned());
+    let (issuer, kms) = (first.issuer.clone().unwrap(), first.kms.key_id().to_owned());
     let google = first.google.as_ref().unwrap();
     let events = google.events("ada@example.com", "ada@example.com");
     let removed = events[0]["id"].as_str().unwrap();
     google.remove_event("ada@example.com", "ada@example.com", removed);
     let tenant = DEMO_TENANT.parse().unwrap();
-    first.app.store.put_tenant(&tenant, "Renamed").await.unwrap();
+    let mut settings = first.app.store.tenant(&tenant).await.unwrap().unwrap();
+    "Renamed".clone_into(&mut settings.name);
+    first.app.store.put_tenant(&tenant, &settings).await.unwrap();
     drop(first);
 
     let second = Local::start(kept()).await.unwrap();
-    assert!(issuer.verify(&token).is_some());
+    assert!(Authorizer::own(&issuer).verify(&token).await.is_some());
     assert_eq!(second.kms.key_id(), kms);
     let google = second.google.as_ref().unwrap();
     assert_eq!(google.events("ada@example.com", "ada@example.com").len(), events.len() - 1);
@@ -156,7 +158,7 @@ async fn another_process_at_the_same_table_has_its_own_clock() {
     let other = local.app_with(Clock::manual(Arc::clone(&hand)));
     hand.store(60_000, Ordering::Relaxed);
     assert_eq!(other.clock.now().timestamp(), 60);
-    assert!(other.store.has_tenant(&DEMO_TENANT.parse().unwrap()).await.unwrap());
+    assert!(other.store.tenant(&DEMO_TENANT.parse().unwrap()).await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@
 //! anything that is only in one of them is a [`TemplateError`] before anything starts.
 //! <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification.html>
 
-mod cors;
 mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,14 +12,13 @@ use std::sync::OnceLock;
 use axum::http::Method;
 use fakes::events::{Pattern, Rule};
 use holdfast::config;
-use holdfast::store::{DUE_INDEX, STREAMED_PREFIXES};
+use holdfast::store::{BY_HOST_INDEX, BY_TENANT_INDEX, DUE_INDEX, STREAMED_PREFIXES};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::functions::{Entry, FUNCTIONS, Function};
 
-pub(crate) use cors::Cors;
 pub(crate) use roles::{Names, Written};
 
 /// The template at the top of the repository, as it was when this was built.
@@ -33,6 +31,9 @@ const ONLY_BY_HAND: [&str; 4] = [
     config::GOOGLE_REVOKE_URL,
     config::GOOGLE_API_URL,
 ];
+
+/// Every method that a path has no route for.
+pub(crate) const ANY: &str = "ANY";
 
 /// Why the template cannot be booted.
 #[derive(Debug, thiserror::Error)]
@@ -100,8 +101,6 @@ pub(crate) struct Template {
     pub(crate) table: TableProperties,
     /// What the functions' roles let them call by the SDK.
     pub(crate) grants: BTreeSet<Written>,
-    /// What the API says to browsers of other origins.
-    pub(crate) cors: Cors,
 }
 
 /// How often a schedule comes round.
@@ -130,6 +129,21 @@ impl Route {
     /// As API Gateway names it: `GET /v1/bookings/{id}`.
     pub(crate) fn key(&self) -> String {
         format!("{} {}", self.method, self.path)
+    }
+
+    /// Whether it is where all preflights go.
+    fn takes_preflights(&self) -> bool {
+        self.method == Method::OPTIONS && self.is_about_all()
+    }
+
+    /// Whether it is where everything goes that has no route of its own.
+    fn takes_the_rest(&self) -> bool {
+        self.method.as_str() == ANY && self.is_about_all()
+    }
+
+    /// No document names such a route: it is about every path, and none of its own.
+    fn is_about_all(&self) -> bool {
+        self.path == "/{proxy+}"
     }
 }
 
@@ -176,7 +190,6 @@ impl Template {
             streams: Vec::new(),
             table: document.table()?,
             grants: BTreeSet::new(),
-            cors: document.cors()?,
         };
         let (mut named, mut roles) = (BTreeSet::new(), BTreeSet::new());
         for (id, resource) in document.of_type("AWS::Serverless::Function") {
@@ -303,8 +316,11 @@ impl Template {
             return Err(TemplateError::Missing(format!("the variable {name} for every function")));
         }
         self.check_throttles(document)?;
-        if !self.table.has_index(DUE_INDEX) {
-            return Err(TemplateError::Missing(format!("the table's index `{DUE_INDEX}`")));
+        self.check_preflights(document)?;
+        for index in [DUE_INDEX, BY_TENANT_INDEX, BY_HOST_INDEX] {
+            if !self.table.has_index(index) {
+                return Err(TemplateError::Missing(format!("the table's index `{index}`")));
+            }
         }
         for prefix in STREAMED_PREFIXES {
             let record = json!({ "dynamodb": { "Keys": { "sk": { "S": prefix } } } });
@@ -332,6 +348,24 @@ impl Template {
         Ok(())
     }
 
+    /// The functions answer preflights; an API that answers them itself would not ask.
+    fn check_preflights(&self, document: &Document) -> Result<(), TemplateError> {
+        let mut apis = document.of_type("AWS::Serverless::HttpApi");
+        if let Some((id, _)) = apis.find(|(_, api)| api.properties.get("CorsConfiguration").is_some()) {
+            return Err(wrong(id, "answers preflights itself, by one list for all tenants"));
+        }
+        let missing =
+            |route: &str| Err(TemplateError::Missing(format!("the public route {route} /{{proxy+}}")));
+        let mut open = self.routes.iter().filter(|route| !route.authorized);
+        if !open.clone().any(Route::takes_preflights) {
+            missing("OPTIONS")
+        } else if !open.any(Route::takes_the_rest) {
+            missing(ANY)
+        } else {
+            Ok(())
+        }
+    }
+
     fn check_routes(&self, function: &'static str, documented: &[Route]) -> Result<(), TemplateError> {
         for route in documented {
             let deployed = self.routes.iter().find(|other| other.key() == route.key());
@@ -344,7 +378,10 @@ impl Template {
             }
         }
         let known = |route: &&Route| documented.iter().any(|other| other.key() == route.key());
-        match self.routes.iter().filter(|route| route.function == function).find(|route| !known(route)) {
+        let mut own = self.routes.iter().filter(|route| {
+            route.function == function && !route.takes_preflights() && !route.takes_the_rest()
+        });
+        match own.find(|route| !known(route)) {
             Some(route) => Err(TemplateError::UnknownRoute { function, route: route.key() }),
             None => Ok(()),
         }
@@ -417,7 +454,6 @@ impl TableProperties {
 struct Document {
     resources: BTreeMap<String, Resource>,
     variables: BTreeMap<String, Value>,
-    parameters: BTreeMap<String, Value>,
     log_group: String,
 }
 
@@ -441,7 +477,6 @@ impl Document {
         Ok(Self {
             resources: shaped("Resources", &part("/Resources"))?,
             variables: shaped("Globals", &part("/Globals/Function/Environment/Variables"))?,
-            parameters: shaped("Parameters", &part("/Parameters"))?,
             log_group: shaped("Globals", &part("/Globals/Function/LoggingConfig/LogGroup/!Ref"))?,
         })
     }
@@ -463,20 +498,6 @@ impl Document {
             (Some((id, table)), None) => shaped(id, &table.properties),
             _ => Err(TemplateError::Missing("the one table".to_owned())),
         }
-    }
-
-    fn cors(&self) -> Result<Cors, TemplateError> {
-        let mut apis = self.of_type("AWS::Serverless::HttpApi");
-        let (id, api) = apis.next().ok_or_else(|| TemplateError::Missing("the API".to_owned()))?;
-        let mut cors = api.properties.get("CorsConfiguration").cloned().unwrap_or_default();
-        // A parameter stands for its default here.
-        if let Some(origins) = cors.get_mut("AllowOrigins")
-            && let Some(parameter) = origins.pointer("/!Split/1/!Ref").and_then(Value::as_str)
-        {
-            let default = self.parameters.get(parameter).and_then(|one| one.get("Default")?.as_str());
-            *origins = default.unwrap_or_default().split(',').collect();
-        }
-        shaped(id, &cors)
     }
 
     fn rules(&self) -> Result<Vec<Rule>, TemplateError> {
@@ -685,7 +706,14 @@ mod tests {
             ("Action: [logs:CreateLogStream, ", "Action: [", "lacks logs:CreateLogStream on Logs.Arn"),
             ("Action: [sqs:ReceiveMessage, ", "Action: [", "lacks sqs:ReceiveMessage on SyncQueue.Arn"),
             ("dynamodb:DescribeStream, ", "", "lacks dynamodb:DescribeStream on Table.StreamArn"),
-            ("AllowOrigins:", "AllowOrigin:", "unknown field `AllowOrigin`"),
+            ("Path: /{proxy+}", "Path: /v1/{proxy+}", "routes OPTIONS /v1/{proxy+} to `slots`"),
+            ("Method: OPTIONS", "Method: HEAD", "routes HEAD /{proxy+} to `slots`"),
+            ("Method: ANY", "Method: HEAD", "routes HEAD /{proxy+} to `slots`"),
+            (
+                "      FailOnWarnings: true\n",
+                "      CorsConfiguration: { AllowOrigins: [\"*\"] }\n",
+                "answers preflights itself",
+            ),
         ] {
             let refusal = refusal(from, to);
             assert!(refusal.contains(expected), "{from} -> {to}: {refusal}");
@@ -700,6 +728,13 @@ mod tests {
     }
 
     #[test]
+    fn preflights_ask_for_no_token() {
+        let open = "            Path: /{proxy+}\n            Auth: { Authorizer: NONE }\n";
+        let closed = "            Path: /{proxy+}\n";
+        assert!(refusal(open, closed).contains("lacks the public route OPTIONS /{proxy+}"));
+    }
+
+    #[test]
     fn a_second_function_without_a_crate_or_a_crate_without_a_function_is_refused() {
         let (before, rest) = SOURCE.split_once("  Relay:\n").unwrap();
         let (_, after) = rest.split_once("\n  # One table").unwrap();
@@ -711,7 +746,8 @@ mod tests {
     #[test]
     fn cargo_lambda_watch_routes_as_the_template_does() {
         let mut paths: BTreeMap<&str, Vec<&Route>> = BTreeMap::new();
-        for route in &Template::shipped().unwrap().routes {
+        // Each function answers the preflights of its own paths, when it is reached directly.
+        for route in Template::shipped().unwrap().routes.iter().filter(|route| !route.is_about_all()) {
             paths.entry(&route.path).or_default().push(route);
         }
         let mut expected = "[workspace.metadata.lambda.watch.router]\n".to_owned();
