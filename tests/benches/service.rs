@@ -170,7 +170,7 @@ impl Function {
     /// What the handler reads: its one Query.
     async fn query(&self) -> usize {
         let (from, to) = self.days;
-        self.app.store.days(&self.tenant, &self.host, from, to).await.expect("the table").len()
+        self.app.store.days(&self.tenant, &self.host, from, to).await.expect("the table").days.len()
     }
 
     /// What so many runs cost this thread. Nothing is running beside them on it but the SDK's connection.

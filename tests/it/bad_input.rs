@@ -290,9 +290,14 @@ fn to(app: &TestApp, method: Method, path: &str) -> RequestBuilder {
 
 /// Every answer of this module comes through here.
 async fn ask(request: RequestBuilder) -> Answer {
-    let answer = Answer::of(request.send().await.unwrap()).await;
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let is_head = request.method() == Method::HEAD;
+    let answer = Answer::of(client.execute(request).await.unwrap()).await;
     assert!(answer.status < 500, "{}: {}", answer.status, answer.text);
-    if answer.header("content-type").as_deref() == Some("application/problem+json") {
+    if is_head {
+        assert_eq!(answer.text, "");
+    } else if answer.header("content-type").as_deref() == Some("application/problem+json") {
         let code = answer.body["code"].as_str().unwrap();
         assert_eq!(answer.body["status"], answer.status, "{}", answer.text);
         assert_eq!(answer.body["type"], format!("urn:holdfast:problem:{code}"));
@@ -878,7 +883,7 @@ async fn what_a_path_does_not_name_is_not_there() {
     for junk in junk {
         for (method, path, token) in [
             (Method::GET, format!("/v1/bookings/{junk}"), Some(&*admin)),
-            (Method::DELETE, format!("/v1/bookings/{junk}"), Some(&*admin)),
+            (Method::POST, format!("/v1/bookings/{junk}/cancel"), Some(&*admin)),
             (Method::GET, format!("/v1/tenants/demo/bookings/{junk}"), Some(manage)),
             (Method::DELETE, format!("/v1/tenants/demo/bookings/{junk}"), Some(manage)),
             (Method::GET, format!("/v1/tenants/{junk}/bookings/{id}"), Some(manage)),
@@ -963,6 +968,28 @@ async fn methods_that_a_route_does_not_take_do_nothing() {
     assert!(before == app.local.dynamodb.dump().await.unwrap());
 }
 
+#[tokio::test]
+async fn what_is_nowhere_ends_in_a_problem_that_says_what_there_is() {
+    let app = TestApp::without_stream().await;
+    for (method, path) in
+        [("GET", "/v1/hosts/hst_ada1/shoes"), ("POST", "/v1/nothing"), ("TRACE", "/v1/a/b/c")]
+    {
+        let answer = ask(to(&app, method.parse().unwrap(), path)).await;
+        answer.expect_problem(404, "not-found");
+    }
+    for (method, path, taken) in [
+        ("DELETE", "/v1/health", "GET"),
+        ("HEAD", "/v1/openapi.json", "GET"),
+        ("TRACE", HOLDS, "POST"),
+        ("PUT", "/v1/hosts/hst_ada1", "DELETE, GET, PATCH"),
+        ("OPTIONS", "/demo/intro", "GET"),
+    ] {
+        let answer = ask(to(&app, method.parse().unwrap(), path)).await;
+        assert_eq!((answer.status, answer.header("allow").as_deref()), (405, Some(taken)), "{method} {path}");
+        assert_eq!(answer.header("content-type").as_deref(), Some("application/problem+json"));
+    }
+}
+
 /// A function may stand behind something that is no API Gateway.
 #[tokio::test]
 async fn a_function_by_itself_says_405_and_404_as_problems() {
@@ -1003,7 +1030,7 @@ async fn a_path_that_climbs_reaches_no_route_that_asks_for_more() {
             );
             let answer = raw(&app, request.as_bytes()).await;
             let status: u16 = answer.split(' ').nth(1).unwrap().parse().unwrap();
-            assert!(matches!(status, 401 | 404), "{request}{answer}");
+            assert!(matches!(status, 401 | 404 | 405), "{request}{answer}");
             assert!(!answer.contains("mary@example.com"), "{answer}");
         }
     }

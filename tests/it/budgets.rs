@@ -13,7 +13,7 @@ use holdfast::domain::{BookingId, CalendarSync};
 use holdfast::flows::push;
 use reqwest::Method;
 use serde_json::json;
-use tests::{ADA, ADA_ACCOUNT, Callee, Cost, GRACE, GRACE_ACCOUNT, TENANT, TestApp, guest};
+use tests::{ADA, ADA_ACCOUNT, Callee, Cost, GRACE, GRACE_ACCOUNT, REMEMBERED, TENANT, TestApp, guest};
 
 const FAMILY: &str = "family.ada@group.calendar.google.com";
 
@@ -29,8 +29,8 @@ fn rows() -> impl Iterator<Item = Row> {
 }
 
 /// The table, as it is measured.
-struct Budget {
-    app: TestApp,
+pub(crate) struct Budget {
+    pub(crate) app: TestApp,
     left: BTreeMap<&'static str, Row>,
     paid: BTreeMap<&'static str, Cost>,
     measured: String,
@@ -83,18 +83,27 @@ impl Budget {
 
 #[tokio::test]
 async fn every_act_costs_what_the_table_says() {
+    let budget = walk().await;
+    println!("{}\n{}", budget.measured, month(&budget.paid));
+    assert!(budget.wrong.is_empty(), "expected, and measured:\n{}", budget.wrong.join("\n"));
+    assert_eq!(budget.left.into_keys().collect::<Vec<_>>(), <[&str; 0]>::default(), "rows that nobody did");
+}
+
+/// Does every act once.
+pub(crate) async fn walk() -> Budget {
     let mut budget = Budget::start().await;
     let integration = connecting(&mut budget).await;
     booking(&mut budget).await;
+    pages(&mut budget).await;
     keeping_in_step(&mut budget, &integration).await;
     budget
         .act("disconnect, two hosts in the tenant", async |app| {
             app.disconnect(&integration).await.expect(200).clone()
         })
         .await;
-    println!("{}\n{}", budget.measured, month(&budget.paid));
-    assert!(budget.wrong.is_empty(), "expected, and measured:\n{}", budget.wrong.join("\n"));
-    assert_eq!(budget.left.into_keys().collect::<Vec<_>>(), <[&str; 0]>::default(), "rows that nobody did");
+    living(&mut budget).await;
+    catalog(&mut budget).await;
+    budget
 }
 
 #[test]
@@ -148,6 +157,15 @@ async fn booking(budget: &mut Budget) {
     let list = async |app: &TestApp| {
         app.listing("intro", "2026-11-23", "2026-12-23", "America/Sao_Paulo").await.expect(200).clone()
     };
+    let offers = "/v1/tenants/demo/event-types";
+    let look = async |app: &TestApp, path: &str| app.send(Method::GET, path, None).await.expect(200).clone();
+    budget.act("list what a tenant offers, cold", async |app| look(app, offers).await).await;
+    budget.act("list what a tenant offers, warm", async |app| look(app, offers).await).await;
+    budget.app.pass(REMEMBERED);
+    let offer = "/v1/tenants/demo/event-types/deep-dive";
+    budget.act("look at what is offered, cold", async |app| look(app, offer).await).await;
+    budget.act("look at what is offered, warm", async |app| look(app, offer).await).await;
+    budget.app.pass(REMEMBERED);
     budget.act("list slots, 30 days, cold", list).await;
     budget.act("list slots, 30 days, warm", list).await;
 
@@ -188,13 +206,187 @@ async fn booking(budget: &mut Budget) {
     let manage = first["manage_token"].as_str().unwrap();
     let look = async |app: &TestApp| app.send_as(manage, Method::GET, &path, None).await;
     budget.act("look at a booking", look).await.expect(200);
+    let file = format!("{path}/calendar.ics");
+    let fetch = async |app: &TestApp| app.send_as(manage, Method::GET, &file, None).await;
+    budget.act("a booking as a calendar file", fetch).await.expect(200);
     budget.act("cancel a booking", async |app| app.cancel(&first).await).await.expect(200);
     budget.act("cancel, no calendar event", async |app| app.cancel(&third).await).await.expect(200);
     let id: BookingId = second["id"].as_str().unwrap().parse().unwrap();
     let path = format!("/v1/bookings/{id}");
     let look = async |app: &TestApp| app.admin(Method::GET, &path, None).await;
     budget.act("look at a booking, as admin", look).await.expect(200);
+    let list = async |app: &TestApp| app.admin(Method::GET, "/v1/bookings?limit=50", None).await;
+    budget.act("list bookings, a page", list).await.expect(200);
+    let notes = json!({ "notes": "Bring a pen" });
+    let change = async |app: &TestApp| app.admin(Method::PATCH, &path, Some(&notes)).await;
+    budget.act("change a booking", change).await.expect(200);
+    let step = async |app: &TestApp, verb: &str| app.step(id.as_str(), verb, None).await;
+    budget.act("sync a booking", async |app| step(app, "sync").await).await.expect(200);
+    let to = json!({ "start": "2026-11-24T14:00:00Z" });
+    let shift = async |app: &TestApp| app.step(id.as_str(), "reschedule", Some(&to)).await;
+    budget.act("move a booking, as admin", shift).await.expect(200);
     budget.act("cancel a booking, as admin", async |app| app.cancel_as_admin(&id).await).await.expect(200);
+}
+
+/// What hosts and guests do with bookings that are in no calendar: the table alone.
+async fn living(budget: &mut Budget) {
+    let look = async |app: &TestApp| {
+        let start = "2026-11-27T10:00:00Z";
+        let path = format!("/v1/tenants/{TENANT}/event-types/intro/availability?start={start}");
+        app.send(Method::GET, &path, None).await
+    };
+    look(&budget.app).await.expect(200);
+    budget.act("look at one start", look).await.expect(200);
+    let limited = json!({
+        "slug": "limited", "host": ADA, "title": "Limited", "lengths": [30], "interval": 30, "window_days": 30,
+        "active": true, "max_per_day": 3, "needs_confirmation": true, "confirm_within": 10_000,
+    });
+    let limited = serde_json::from_value(limited).expect("an event type");
+    budget.app.app().store.put_event_type(&budget.app.tenant(), &limited).await.expect("the table");
+    let body = |start: &str| json!({ "event_type": "limited", "start": start, "guest": guest(), "sync_to_calendar": false });
+    // What these functions remember for half a minute.
+    budget.app.book(&body("2026-11-27T10:00:00Z")).await.expect(201);
+    let keyed = async |app: &TestApp, start: &str| {
+        let url = format!("{}/v1/tenants/{TENANT}/bookings", app.local.url());
+        let request = app.http().post(url).header("idempotency-key", format!("{start}-and-more"));
+        app.answered(request.json(&body(start))).await
+    };
+    let book = async |app: &TestApp| keyed(app, "2026-11-27T11:00:00Z").await.expect(201).clone();
+    let asked = budget.act("book directly, with key and daily limit", book).await;
+    budget.act("the same, said twice", book).await;
+    let other = body("2026-11-27T14:00:00Z");
+    let make = async |app: &TestApp| app.admin(Method::POST, "/v1/bookings", Some(&other)).await;
+    let other = budget.act("book for a guest, daily limit", make).await.expect(201).clone();
+    let shift = async |app: &TestApp| app.reschedule(&asked, "2026-11-26T11:00:00Z").await;
+    budget.act("move one's booking to another day, daily limit", shift).await.expect(200);
+    let id = asked["id"].as_str().expect("an id");
+    let step = async |app: &TestApp, id: &str, verb: &str| app.step(id, verb, None).await;
+    budget.act("say yes", async |app| step(app, id, "confirm").await).await.expect(200);
+    budget.app.pass(TimeDelta::hours(77));
+    budget.act("begin", async |app| step(app, id, "start").await).await.expect(200);
+    budget.act("complete", async |app| step(app, id, "complete").await).await.expect(200);
+    budget.act("no-show", async |app| step(app, id, "no-show").await).await.expect(200);
+    let again = budget.app.book(&body("2026-12-03T14:00:00Z")).await.expect(201).clone();
+    let id = again["id"].as_str().expect("an id");
+    budget.act("say no", async |app| step(app, id, "decline").await).await.expect(200);
+    let id = other["id"].as_str().expect("an id");
+    budget.app.step(id, "cancel", None).await.expect(200);
+    let export = async |app: &TestApp| {
+        app.admin(Method::GET, "/v1/guests/export?email=nobody@example.com", None).await
+    };
+    budget.act("export a guest of no booking", export).await.expect(200);
+    let nobody = json!({ "email": "nobody@example.com" });
+    let erase = async |app: &TestApp| app.admin(Method::POST, "/v1/guests/erase", Some(&nobody)).await;
+    budget.act("erase a guest of no booking", erase).await.expect(200);
+}
+
+/// What staff do with the catalogue.
+async fn catalog(budget: &mut Budget) {
+    let send = async |app: &TestApp, method: Method, path: &str, body: Option<serde_json::Value>| {
+        app.admin(method, path, body.as_ref()).await
+    };
+    let settings = json!({ "name": "Analytical Engines", "time_zone": "Europe/London", "locale": "en" });
+    let id = |made: &tests::Answer| made.expect(201)["id"].as_str().expect("an id").to_owned();
+    let look = async |app: &TestApp| send(app, Method::GET, "/v1/tenant", None).await;
+    budget.act("look at the tenant", look).await.expect(200);
+    let put = async |app: &TestApp| send(app, Method::PUT, "/v1/tenant", Some(settings)).await;
+    budget.act("change the tenant's settings", put).await.expect(200);
+
+    let list = async |app: &TestApp| send(app, Method::GET, "/v1/hosts", None).await;
+    budget.act("list hosts", list).await.expect(200);
+    let new = json!({ "name": "Emmy Noether" });
+    let add = async |app: &TestApp| send(app, Method::POST, "/v1/hosts", Some(new)).await;
+    let host = id(&budget.act("make a host", add).await);
+    let path = format!("/v1/hosts/{host}");
+    budget.act("look at a host", async |app| send(app, Method::GET, &path, None).await).await.expect(200);
+    let change = json!({ "name": "Noether" });
+    let set = async |app: &TestApp| send(app, Method::PATCH, &path, Some(change)).await;
+    budget.act("change a host", set).await.expect(200);
+
+    let list = async |app: &TestApp| send(app, Method::GET, "/v1/schedules", None).await;
+    budget.act("list schedules", list).await.expect(200);
+    let new = json!({ "host": host, "name": "Nights", "time_zone": "UTC", "weekly": {} });
+    let add = async |app: &TestApp| send(app, Method::POST, "/v1/schedules", Some(new)).await;
+    let of = format!("/v1/schedules/{}", id(&budget.act("make a schedule", add).await));
+    budget.act("look at a schedule", async |app| send(app, Method::GET, &of, None).await).await.expect(200);
+    let change = json!({ "name": "Days" });
+    let set = async |app: &TestApp| send(app, Method::PATCH, &of, Some(change)).await;
+    budget.act("change a schedule", set).await.expect(200);
+    let remove = async |app: &TestApp| send(app, Method::DELETE, &of, None).await;
+    budget.act("remove a schedule", remove).await.expect(204);
+
+    let list = async |app: &TestApp| send(app, Method::GET, "/v1/event-types", None).await;
+    budget.act("list event types", list).await.expect(200);
+    let new = json!({ "slug": "rings", "host": host, "title": "Rings", "lengths": [30] });
+    let add = async |app: &TestApp| send(app, Method::POST, "/v1/event-types", Some(new)).await;
+    budget.act("make an event type", add).await.expect(201);
+    let of = "/v1/event-types/rings";
+    budget.act("look at an event type", async |app| send(app, Method::GET, of, None).await).await.expect(200);
+    let change = json!({ "title": "Ideals" });
+    let set = async |app: &TestApp| send(app, Method::PATCH, of, Some(change)).await;
+    budget.act("change an event type", set).await.expect(200);
+    let remove = async |app: &TestApp| send(app, Method::DELETE, of, None).await;
+    budget.act("remove an event type", remove).await.expect(204);
+    let archive = async |app: &TestApp| send(app, Method::DELETE, "/v1/event-types/intro", None).await;
+    budget.act("archive an event type", archive).await.expect(200);
+    let remove = async |app: &TestApp| send(app, Method::DELETE, &path, None).await;
+    budget.act("remove a host", remove).await.expect(204);
+}
+
+/// The same by hand, on the pages.
+async fn pages(budget: &mut Budget) {
+    let get = async |app: &TestApp, path: &str| app.send(Method::GET, path, None).await;
+    let week = "/demo/intro?week=2026-11-23&zone=UTC";
+    let page = budget.act("a page of a week, cold", async |app| get(app, week).await).await;
+    budget.act("a page of a week, warm", async |app| get(app, week).await).await.expect(200);
+    let past = "/demo/intro?week=2026-11-09&zone=UTC";
+    let empty =
+        budget.act("a page of a week in which nothing is free", async |app| get(app, past).await).await;
+    assert!(empty.text.contains("the next week with free times"), "{}", empty.text);
+    budget.act("the tenant's page", async |app| get(app, "/demo").await).await.expect(200);
+    let style = page.text.split("stylesheet\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+    budget.act("a style sheet", async |app| get(app, style).await).await.expect(200);
+
+    let post = async |app: &TestApp, path: &str, form: &[(&str, &str)]| {
+        app.answered(app.http().post(format!("{}{path}", app.local.url())).form(form)).await
+    };
+    let key = page.text.split("name=\"key\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let hold = async |app: &TestApp, start: &str| {
+        let page = post(app, "/demo/intro/hold", &[("start", start), ("zone", "UTC"), ("key", key)]).await;
+        page.expect(200);
+        page.text.split("name=\"hold\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    // Nothing is in the memory of this function yet: the first booking reads the keys.
+    let book = async |app: &TestApp, hold: &str, email: &str| {
+        let form = [("hold", hold), ("time_zone", "UTC"), ("name", "Mary Somerville"), ("email", email)];
+        post(app, "/demo/intro/book", &form).await
+    };
+    let email = "mary@example.com";
+    let held = hold(&budget.app, "2026-11-25T15:00:00Z").await;
+    let first = book(&budget.app, &held, email).await.header("location").unwrap();
+
+    let held = budget.act("hold, by its button", async |app| hold(app, "2026-11-26T15:00:00Z").await).await;
+    let wrong = budget.act("a field is wrong, on the page", async |app| book(app, &held, "mary").await).await;
+    assert_eq!(wrong.status, 422);
+    let booked = budget.act("confirm, on the page", async |app| book(app, &held, email).await).await;
+    assert_eq!(booked.status, 303);
+    let manage = booked.header("location").unwrap();
+    budget.act("a booking's page", async |app| get(app, &manage).await).await.expect(200);
+    let (path, token) = manage.split_once("?token=").unwrap();
+    let file = format!("{path}/calendar.ics?token={token}");
+    budget.act("a booking as a file, from its page", async |app| get(app, &file).await).await.expect(200);
+    let weeks = format!("{path}/move?token={token}");
+    budget.act("a week to move to", async |app| get(app, &weeks).await).await.expect(200);
+    let place = format!("{path}/reschedule");
+    let form = [("start", "2026-11-26T16:00:00Z"), ("zone", "UTC"), ("token", token)];
+    let moved = budget.act("move, on the page", async |app| post(app, &place, &form).await).await;
+    assert_eq!(moved.status, 303);
+    let cancel = async |app: &TestApp, manage: &str| {
+        let (path, token) = manage.split_once("?token=").unwrap();
+        post(app, &format!("{path}/cancel"), &[("token", token)]).await
+    };
+    let cancelled = budget.act("cancel, on the page", async |app| cancel(app, &manage).await).await;
+    assert_eq!((cancelled.status, cancel(&budget.app, &first).await.status), (303, 303));
 }
 
 /// What happens by itself.

@@ -181,7 +181,8 @@ async fn stored(app: &TestApp, integration: &str, from: NaiveDate) -> Vec<(Naive
     let integration: IntegrationId = integration.parse().unwrap();
     let last = NaiveDate::from_ymd_opt(from.year(), 12, 31).unwrap();
     let host = ADA.parse().unwrap();
-    let days = app.app().store.days(&app.tenant(), &host, Day::from(from), Day::from(last)).await.unwrap();
+    let days =
+        app.app().store.days(&app.tenant(), &host, Day::from(from), Day::from(last)).await.unwrap().days;
     let of = |date: NaiveDate| {
         let state = days.iter().find(|state| state.day == Day::from(date));
         state.map_or(DayBits::EMPTY, |state| state.busy_of(&integration))
@@ -237,7 +238,7 @@ fn ics_files(folder: &Path) -> Vec<PathBuf> {
     clippy::print_stdout,
     reason = "a setting of this test, not the product's"
 )]
-fn python() -> Option<String> {
+pub(crate) fn python() -> Option<String> {
     let python = std::env::var("HOLDFAST_PYTHON").unwrap_or_else(|_unset| "python3".to_owned());
     let tried = Command::new(&python).args(["-c", "import recurring_ical_events"]).output();
     if tried.is_ok_and(|tried| tried.status.success()) {

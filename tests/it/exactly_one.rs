@@ -8,8 +8,10 @@ use fakes::dynamodb::{MAX_BYTES, MAX_OPERATORS, throttled, transaction_cancelled
 use fakes::google::EventSpec;
 use fakes::{Fault, Faults, When};
 use futures::future::join_all;
-use holdfast::domain::{Guest, HostId, Tenant};
-use holdfast::flows::{BookError, BookRequest, HoldError, HoldToken, Wanted, book, hold};
+use holdfast::domain::{Guest, Tenant};
+use holdfast::flows::{
+    BookError, BookRequest, Booker, HoldError, HoldToken, SlotRequest, Wanted, book, hold,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, TestApp, guest};
@@ -373,12 +375,10 @@ async fn a_hold_is_good_at_its_own_tenant_only() {
     let app = open().await;
     // The same host and event type by name at another tenant.
     let other: Tenant = "other".parse().unwrap();
-    let id: HostId = HOST.parse().unwrap();
     let store = &app.app().store;
-    let host = store.host(&app.tenant(), &id).await.unwrap().unwrap().host;
     let event_type = store.event_type(&app.tenant(), &HALF.parse().unwrap()).await.unwrap().unwrap();
-    store.put_tenant(&other, "Other").await.unwrap();
-    store.put_host(&other, &host).await.unwrap();
+    app.put_tenant(&other).await;
+    app.copy_host(HOST, &other).await;
     store.put_event_type(&other, &event_type).await.unwrap();
 
     let hold = held(&app.hold(HALF, START).await);
@@ -423,7 +423,7 @@ async fn a_takeover_on_its_way_loses_to_the_confirmation_of_a_slower_clock() {
     let mut gate = faults(&app).gate("UpdateItem", When::Before);
     let (second, confirmed) = futures::join!(app.hold(HALF, START), async {
         gate.reached().await;
-        let confirmed = book(&slow, &app.tenant(), &wanted(&first)).await;
+        let confirmed = book(&slow, &app.tenant(), &Booker::Guest, &wanted(&first), None).await;
         gate.open();
         confirmed
     });
@@ -438,12 +438,10 @@ async fn a_faster_clock_may_take_over_early_and_the_hold_is_then_lost_to_all() {
     let first = held(&app.hold(HALF, START).await);
     app.pass(TimeDelta::seconds(HOLD_SECONDS - 5));
     let fast = app.skewed(TimeDelta::seconds(10));
-    let slug = HALF.parse().unwrap();
-    let start = holdfast::domain::Tick::exact(instant(START)).unwrap();
-    let second = hold(&fast, &app.tenant(), &slug, start, None).await.unwrap();
+    let second = hold(&fast, &app.tenant(), &half(), None).await.unwrap();
     app.confirm(&first).await.expect_problem(404, "unknown-hold");
     let slow = app.skewed(TimeDelta::seconds(-60));
-    let lost = book(&slow, &app.tenant(), &wanted(&first)).await;
+    let lost = book(&slow, &app.tenant(), &Booker::Guest, &wanted(&first), None).await;
     assert!(matches!(lost, Err(BookError::UnknownHold)), "{lost:?}");
     app.release(&first).await.expect_problem(404, "unknown-hold");
     app.confirm(second.token.as_str()).await.expect(201);
@@ -454,9 +452,7 @@ async fn a_slower_clock_takes_nothing_that_is_still_held() {
     let app = open().await;
     let first = held(&app.hold(HALF, START).await);
     let slow = app.skewed(TimeDelta::seconds(-120));
-    let slug = HALF.parse().unwrap();
-    let start = holdfast::domain::Tick::exact(instant(START)).unwrap();
-    let lost = hold(&slow, &app.tenant(), &slug, start, None).await;
+    let lost = hold(&slow, &app.tenant(), &half(), None).await;
     assert!(matches!(lost, Err(HoldError::SlotTaken(_))), "{lost:?}");
     app.confirm(&first).await.expect(201);
 }
@@ -738,6 +734,11 @@ fn cells(start: &str, minutes: i64) -> Vec<DateTime<Utc>> {
 
 fn cells_of(slots: &[Slot]) -> Vec<DateTime<Utc>> {
     slots.iter().flat_map(|(from, to)| cells(&from.to_rfc3339(), (*to - *from).num_minutes())).collect()
+}
+
+fn half() -> SlotRequest {
+    let start = holdfast::domain::Tick::exact(instant(START)).unwrap();
+    SlotRequest { event_type: HALF.parse().unwrap(), start, length: None }
 }
 
 fn wanted(hold: &str) -> BookRequest {

@@ -56,6 +56,13 @@ async fn every_binary_answers_the_events_that_aws_sends() {
     let unknown = ask("slots", request("GET /v1/health", "/v1/elsewhere", None)).await;
     assert_eq!((&unknown["statusCode"], &body(&unknown)["code"]), (&json!(404), &json!("not-found")));
 
+    let mut preflight = request("OPTIONS /{proxy+}", "/v1/bookings/bkg_0123", None);
+    preflight["headers"]["origin"] = json!("https://app.example");
+    preflight["headers"]["access-control-request-method"] = json!("DELETE");
+    let preflight = ask("slots", preflight).await;
+    assert_eq!((&preflight["statusCode"], &preflight["body"]), (&json!(204), &json!("")));
+    assert_eq!(preflight["headers"]["access-control-allow-origin"], "*", "{preflight}");
+
     let hold = "/v1/tenants/demo/holds";
     let hold = request("POST /v1/tenants/{tenant}/holds", hold, Some(&json!({ "event_type": "none" })));
     let refused = ask("bookings", hold).await;

@@ -7,17 +7,32 @@
     reason = "a test that finds something else than it says is to stop"
 )]
 
+mod any_route;
+mod auth;
 mod bad_input;
 mod budgets;
 mod calendars;
+mod catalog;
 mod connecting;
 mod contracts;
+mod cors;
 mod crashes;
+mod crashes_catalog;
+mod document;
+mod domain_events;
+mod events;
+mod every_field;
 mod exactly_one;
 mod exactly_one_event;
+mod examples;
 mod faults;
+mod ics;
+mod isolation;
 mod lambda;
+mod life;
+mod once;
 mod openapi;
+mod pages;
 mod randomized;
 mod roles;
 mod rooms;
@@ -25,3 +40,4 @@ mod secrets;
 mod time;
 mod tour;
 mod unknown_is_busy;
+mod walk;

@@ -4,52 +4,72 @@
 
 use std::collections::BTreeSet;
 
-use holdfast::http::Problem;
+use holdfast::http::problem::CODES;
 use serde_json::{Map, Value, json};
 use tests::Answer;
 use tests::contract::{errors, validator};
-use utoipa::OpenApi;
-use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+
+use super::document::{FILE, METHODS, WRITE, operations};
+use super::examples;
 
 const FUNCTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions");
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/slots/openapi.json");
-/// Set it to write the document anew.
-const WRITE: &str = "HOLDFAST_WRITE_OPENAPI";
-const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
-
-/// What belongs to no one function.
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Holdfast",
-        description = "Connect calendars, offer free slots, let exactly one guest have each.\n\n\
-            Instants are RFC 3339 with an offset and lie on a 5-minute grid; zones are IANA names. Fields and \
-            parameters that are not named here are refused. What goes wrong is a problem (RFC 9457) with a stable \
-            `code`; only the gateway itself, before any function, answers 401, 404, 413 and 429 with a bare \
-            `message`.",
-        license(name = "MIT", identifier = "MIT")
-    ),
-    tags(
-        (name = "slots", description = "What is free"),
-        (name = "bookings", description = "Hold, book, look, cancel"),
-        (name = "integrations", description = "Calendar accounts of hosts, for admins"),
-        (name = "oauth", description = "Where browsers come back to from a provider"),
-        (name = "service", description = "The API itself")
-    ),
-    components(schemas(Problem))
-)]
-struct Frame;
+const HTTP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../lib/src/http");
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a switch of this test alone")]
 fn the_served_document_is_what_the_code_makes() {
-    let made = document().to_pretty_json().expect("JSON") + "\n";
-    if std::env::var(WRITE).is_ok() {
-        std::fs::write(FILE, &made).expect("the file is written");
+    let is_so = examples::keep_or_compare(|stored| stored);
+    assert!(is_so, "functions/slots/openapi.json is out of date: run the tests with {WRITE}=1");
+}
+
+#[test]
+fn no_two_operations_go_by_one_name() {
+    let document = served();
+    let ids: Vec<_> = operations(&document).map(|(_, _, operation)| &operation["operationId"]).collect();
+    for id in &ids {
+        assert_eq!(ids.iter().filter(|other| other == &id).count(), 1, "{id}");
     }
-    let served = std::fs::read_to_string(FILE).expect("the file");
-    assert!(served == made, "functions/slots/openapi.json is out of date: run the tests with {WRITE}=1");
+}
+
+/// Codes are read as text: the first word in quotes, or the second after a title, of whatever makes a problem.
+#[test]
+fn the_document_names_every_code_and_no_other() {
+    let mut sources = Vec::new();
+    read_sources(HTTP.as_ref(), &mut sources);
+    read_sources(FUNCTIONS.as_ref(), &mut sources);
+    let all = sources.concat();
+    let mut made = BTreeSet::new();
+    for maker in
+        ["Problem::new(", "Self::new(StatusCode", "not_found(", "::field(", "conflict(", "forbidden("]
+    {
+        for call in all.split(maker).skip(1) {
+            let statement = call.split(';').next().unwrap_or_default();
+            let word = statement.split('"').nth(1).filter(|word| is_code(word));
+            made.extend(word.map(str::to_owned));
+        }
+    }
+    let step =
+        all.split("impl From<StepRefused> for Problem").nth(1).expect("steps").split("Self::new").next();
+    made.extend(step.into_iter().flat_map(|step| step.split('"').skip(1).step_by(2)).map(str::to_owned));
+    assert_eq!(made, CODES.iter().map(|code| (*code).to_owned()).collect());
+    assert_eq!(
+        served()["components"]["schemas"]["Problem"]["properties"]["code"]["enum"],
+        json!(CODES.as_slice())
+    );
+}
+
+fn is_code(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+}
+
+fn read_sources(folder: &std::path::Path, into: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            read_sources(&path, into);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            into.push(std::fs::read_to_string(path).expect("a file"));
+        }
+    }
 }
 
 /// The routers are read as text: axum does not say what a router routes.
@@ -96,28 +116,41 @@ fn everything_in_the_document_is_described() {
 fn problems_have_their_media_type_and_admins_and_guests_their_tokens() {
     let document = served();
     let schemes = document["components"]["securitySchemes"].as_object().expect("schemes");
-    assert_eq!(schemes.keys().collect::<Vec<_>>(), ["admin", "manage"]);
+    assert_eq!(schemes.keys().collect::<Vec<_>>(), ["admin", "host", "manage"]);
     for (path, method, operation) in operations(&document) {
         let at = format!("{method} {path}");
         for status in ["4XX", "5XX"] {
             let content = &operation["responses"][status]["content"];
             let kinds: Vec<_> = content.as_object().map(|kinds| kinds.keys().collect()).unwrap_or_default();
             match operation["tags"][0].as_str() {
-                Some("oauth") => assert_eq!(kinds, ["text/html"], "{at}"),
+                Some("oauth" | "pages") => assert_eq!(kinds, ["text/html"], "{at}"),
                 Some("service") => assert!(kinds.is_empty(), "{at}"),
                 _ => assert_eq!(kinds, ["application/problem+json"], "{at}"),
             }
         }
-        let is_own = path.ends_with("/bookings/{id}");
-        let expected = match (path.starts_with("/v1/tenants/"), path.starts_with("/v1/o")) {
-            (true, _) if is_own => Some("manage"),
-            (true, _) | (_, true) => None,
-            _ if path == "/v1/health" => None,
-            _ => Some("admin"),
+        let is_own = path.contains("/bookings/{id}");
+        let is_for_admins = matches!(
+            (method, path),
+            ("put", "/v1/tenant") | ("post", "/v1/hosts") | ("delete", "/v1/hosts/{id}")
+        );
+        // API Gateway's own, where it looks at the token.
+        let is_guarded = operation["security"].to_string().contains("admin");
+        let unauthorized = &operation["responses"]["401"]["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(unauthorized.is_string(), is_guarded, "{at}");
+        let expected: &[&str] = match (path.starts_with("/v1/tenants/"), path.starts_with("/v1/o")) {
+            (true, _) if is_own => &["manage"],
+            (true, _) | (_, true) => &[],
+            _ if path == "/v1/health" || operation["tags"][0] == "pages" => &[],
+            _ if path.starts_with("/v1/bookings") || path.starts_with("/v1/integrations") => {
+                &["admin", "host"]
+            }
+            _ if is_for_admins => &["admin"],
+            _ if operation["tags"][0] == "catalog" => &["admin", "host"],
+            _ => &["admin"],
         };
         let asked = operation["security"].as_array().into_iter().flatten();
         let asked: Vec<_> = asked.flat_map(|one| one.as_object().expect("a scheme").keys()).collect();
-        assert_eq!(asked, expected.into_iter().collect::<Vec<_>>(), "{at}");
+        assert_eq!(asked, expected, "{at}");
     }
 }
 
@@ -198,42 +231,8 @@ fn an_answer_that_the_document_does_not_describe_is_found() {
 }
 
 /// The document as clients get it.
-fn served() -> Value {
+pub(crate) fn served() -> Value {
     serde_json::from_str(&std::fs::read_to_string(FILE).expect("the file")).expect("JSON")
-}
-
-fn document() -> Document {
-    let parts = [
-        slots::Doc::openapi(),
-        bookings::Doc::openapi(),
-        integrations::Doc::openapi(),
-        oauth_start::Doc::openapi(),
-        oauth_callback::Doc::openapi(),
-    ];
-    let mut document = Frame::openapi();
-    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
-    for part in parts {
-        document.merge(part);
-    }
-    let bearer = |text: &str, format: Option<&str>| {
-        let mut http = Http::new(HttpAuthScheme::Bearer);
-        http.description = Some(text.to_owned());
-        http.bearer_format = format.map(str::to_owned);
-        SecurityScheme::Http(http)
-    };
-    let components = document.components.get_or_insert_default();
-    let admin = "A token of the configured issuer, with the role `admin` and the tenant's claim.";
-    components.add_security_scheme("admin", bearer(admin, Some("JWT")));
-    components.add_security_scheme("manage", bearer("The `manage_token` of the booking.", None));
-    document
-}
-
-fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
-    let paths = document["paths"].as_object().expect("paths").iter();
-    paths.flat_map(|(path, item)| {
-        let methods = METHODS.iter().filter_map(move |method| Some((*method, item.get(method)?)));
-        methods.map(move |(method, operation)| (path.as_str(), method, operation))
-    })
 }
 
 /// `get /v1/health` and so on, of `.route("/v1/health", get(..).delete(..))`.

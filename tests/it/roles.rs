@@ -14,6 +14,8 @@ use reqwest::Method;
 use serde_json::json;
 use tests::{ADA, ADA_ACCOUNT, GRACE, GRACE_ACCOUNT, TENANT, TestApp};
 
+use super::pages::Browser;
+
 /// More days than one transaction takes.
 const DAYS: i64 = 120;
 
@@ -21,7 +23,7 @@ const DAYS: i64 = 120;
 async fn every_call_is_granted_and_every_grant_is_used() {
     let mut used = BTreeSet::new();
     let mut granted = BTreeSet::new();
-    for app in [guests().await, calendars().await] {
+    for app in [guests().await, on_pages().await, calendars().await, catalog().await] {
         assert_eq!(app.local.dead_letters(), Vec::<serde_json::Value>::new());
         let key = app.local.kms.key_arn();
         let named = |grant: &Grant| Grant { resource: grant.resource.replace(key, "Key"), ..grant.clone() };
@@ -37,9 +39,9 @@ async fn what_is_not_granted_is_refused() {
     let mut config = app.app().config.as_ref().clone();
     config.aws.function = Some("slots".to_owned());
     let slots = holdfast::App::new(config, app.app().clock.clone());
-    let refused = slots.store.put_tenant(&app.tenant(), "Mallory").await.unwrap_err();
+    let settings = slots.store.tenant(&app.tenant()).await.unwrap().expect("reading is granted");
+    let refused = slots.store.put_tenant(&app.tenant(), &settings).await.unwrap_err();
     assert!(matches!(refused, StoreError::Refused(_)), "{refused}");
-    assert!(slots.store.has_tenant(&app.tenant()).await.unwrap(), "reading is granted");
 }
 
 fn complaints(granted: &BTreeSet<Grant>, used: &BTreeSet<Grant>) -> Vec<String> {
@@ -59,8 +61,46 @@ async fn guests() -> TestApp {
     let booking = app.confirm(&hold).await.expect(201).clone();
     app.send(Method::GET, "/v1/health", None).await.expect(200);
     app.cancel(&booking).await.expect(200);
+    for query in ["", "?host=hst_ada1"] {
+        app.admin(Method::GET, &format!("/v1/bookings{query}"), None).await.expect(200);
+    }
     app.tick().await;
     app.connect(GRACE, GRACE_ACCOUNT).await;
+    app
+}
+
+/// Something of each kind comes and goes, in so many parts that one transaction does not take them.
+async fn catalog() -> TestApp {
+    let app = TestApp::start().await;
+    let settings = json!({ "name": "Acme", "time_zone": "UTC", "locale": "en" });
+    app.admin(Method::PUT, "/v1/tenant", Some(&settings)).await.expect(200);
+    let host = json!({ "name": "Emmy Noether" });
+    let host = app.admin(Method::POST, "/v1/hosts", Some(&host)).await.expect(201)["id"].clone();
+    let host = host.as_str().unwrap();
+    app.admin(Method::GET, "/v1/hosts", None).await.expect(200);
+    for at in 0..49 {
+        let schedule = json!({
+            "id": format!("sch_more{at}"), "host": host, "name": "X", "hours": { "zone": "UTC", "weekly": {} },
+        });
+        let schedule = serde_json::from_value(schedule).unwrap();
+        app.app().store.put_schedule(&app.tenant(), &schedule).await.unwrap();
+    }
+    let event_type = json!({ "slug": "rings", "host": host, "title": "Rings", "lengths": [30] });
+    app.admin(Method::POST, "/v1/event-types", Some(&event_type)).await.expect(201);
+    app.admin(Method::DELETE, "/v1/event-types/rings", None).await.expect(204);
+    app.admin(Method::DELETE, &format!("/v1/hosts/{host}"), None).await.expect(204);
+    app
+}
+
+/// The same on the pages.
+async fn on_pages() -> TestApp {
+    let app = TestApp::start().await;
+    let browser = Browser { app: &app };
+    let (place, _) = browser.book("2026-11-24T10:00:00Z").await;
+    let (path, token) = place.split_once("?token=").unwrap();
+    let form = [("start", "2026-11-25T10:00:00Z"), ("zone", "UTC"), ("token", token)];
+    assert_eq!(browser.post(&format!("{path}/reschedule"), &form).await.status, 303);
+    assert_eq!(browser.post(&format!("{path}/cancel"), &[("token", token)]).await.status, 303);
     app
 }
 
@@ -71,6 +111,7 @@ async fn calendars() -> TestApp {
     let free = app.starts("intro", "2026-11-24", "2026-11-28").await;
     let booking = app.book_slot("intro", &free[0]).await.expect(201).clone();
     app.book_slot("intro", free.last().unwrap()).await.expect(201);
+    Browser { app: &app }.book(&free[8]).await;
     app.tick_for(3).await;
     app.calendars(&id).await.expect(200);
     app.sync(&id).await.expect(200);

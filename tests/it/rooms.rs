@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// A room, the rooms that it may name, and words that never stand in it.
-const ROOMS: [(&str, &[&str], &[&str]); 6] = [
+const ROOMS: [(&str, &[&str], &[&str]); 7] = [
     (
         "domain",
         &["domain"],
@@ -22,13 +22,18 @@ const ROOMS: [(&str, &[&str], &[&str]); 6] = [
     ),
     ("store", &["store", "domain", "clock", "aws"], &["StatusCode", "axum", "reqwest", "aws_sdk_kms"]),
     ("vault", &["vault", "domain", "aws"], &["StatusCode", "axum", "reqwest", "aws_sdk_dynamodb"]),
+    ("ics", &["domain"], &["async ", "await", "Utc::now", "axum", "aws_", "reqwest", "tracing"]),
     ("calendars", &["calendars", "domain", "clock"], &["axum", "aws_"]),
     (
         "flows",
         &["flows", "domain", "store", "vault", "calendars", "clock", "bus", "app"],
         &["StatusCode", "axum", "aws_", "reqwest", "<html", "</"],
     ),
-    ("http", &["http", "domain", "flows", "store", "vault", "calendars", "app"], &["aws_sdk", "reqwest"]),
+    (
+        "http",
+        &["http", "domain", "flows", "store", "vault", "calendars", "ics", "app"],
+        &["aws_sdk", "reqwest"],
+    ),
 ];
 
 #[test]
@@ -65,14 +70,18 @@ fn handlers_are_thin() {
     let mut handlers = 0;
     for entry in std::fs::read_dir(lib().join("../../functions")).expect("functions") {
         let crate_dir = entry.expect("an entry").path();
-        let text = std::fs::read_to_string(crate_dir.join("src/lib.rs")).expect("a lib.rs");
-        if text.lines().count() > 190 {
-            long.push(format!("{}: {} lines", crate_dir.display(), text.lines().count()));
-        }
-        for (name, body) in functions(&text) {
-            handlers += 1;
-            if body > 15 {
-                long.push(format!("{} {name}: {body} lines", crate_dir.display()));
+        for path in sources(&crate_dir.join("src")) {
+            let text = std::fs::read_to_string(&path).expect("a source file");
+            // What a function is shows in its lib.rs; its handlers may stand beside it.
+            let most = if path.ends_with("lib.rs") { 190 } else { 300 };
+            if text.lines().count() > most {
+                long.push(format!("{}: {} lines", path.display(), text.lines().count()));
+            }
+            for (name, body) in functions(&text) {
+                handlers += 1;
+                if body > 15 {
+                    long.push(format!("{} {name}: {body} lines", path.display()));
+                }
             }
         }
     }
@@ -112,7 +121,12 @@ fn functions(text: &str) -> Vec<(String, usize)> {
     let mut body = 0;
     let mut is_inside = false;
     for line in text.lines() {
-        if let Some(rest) = line.trim_start_matches("pub ").trim_start_matches("async ").strip_prefix("fn ") {
+        if let Some(rest) = line
+            .trim_start_matches("pub ")
+            .trim_start_matches("pub(crate) ")
+            .trim_start_matches("async ")
+            .strip_prefix("fn ")
+        {
             name = Some(rest.split('(').next().unwrap_or_default().to_owned());
             body = 0;
             is_inside = false;
@@ -135,6 +149,10 @@ fn lib() -> PathBuf {
 }
 
 fn sources(dir: &Path) -> Vec<PathBuf> {
+    let single = dir.with_extension("rs");
+    if single.exists() {
+        return vec![single];
+    }
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).expect("a room") {
         let path = entry.expect("an entry").path();

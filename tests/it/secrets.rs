@@ -13,7 +13,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use chrono::TimeDelta;
 use fakes::google::errors;
 use fakes::{Fault, dynamodb};
-use holdfast::domain::IntegrationStatus;
+use holdfast::domain::{IntegrationStatus, Reach};
 use holdfast::flows::{Pulled, pull, sync_now};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -278,8 +278,7 @@ async fn sync(app: &TestApp, kept: &mut Kept, ada: &str) {
 async fn lose_the_key(app: &TestApp, ada: &str) {
     app.local.kms.deny();
     let other_tenant = "other".parse().unwrap();
-    let host = app.app().store.host(&app.tenant(), &ADA.parse().unwrap()).await.unwrap().unwrap().host;
-    app.app().store.put_host(&other_tenant, &host).await.unwrap();
+    app.copy_host(ADA, &other_tenant).await;
     let admin = app.local.admin_token("other");
     let connect = json!({ "host": ADA });
     app.send_as(&admin, Method::POST, "/v1/integrations/google/connect", Some(&connect))
@@ -474,8 +473,7 @@ async fn a_token_in_the_place_of_the_other_opens_nothing() {
 async fn two_tenants() -> (TestApp, String) {
     let app = TestApp::without_stream().await;
     let id = app.connect(ADA, ADA_ACCOUNT).await;
-    let host = app.app().store.host(&app.tenant(), &ADA.parse().unwrap()).await.unwrap().unwrap().host;
-    app.app().store.put_host(&"other".parse().unwrap(), &host).await.unwrap();
+    app.copy_host(ADA, &"other".parse().unwrap()).await;
     let admin = app.local.admin_token("other");
     let started = app
         .send_as(&admin, Method::POST, "/v1/integrations/google/connect", Some(&json!({ "host": ADA })))
@@ -511,7 +509,8 @@ async fn another_tenants_data_key_opens_nothing() {
     // A process that does not remember the key has to ask KMS, which is told whose it is to be.
     let process = app.skewed(TimeDelta::zero());
     app.google().faults.take_calls();
-    let (after, pulled) = sync_now(&process, &app.tenant(), &id.parse().unwrap()).await.unwrap();
+    let (after, pulled) =
+        sync_now(&process, &app.tenant(), &Reach::Tenant, &id.parse().unwrap()).await.unwrap();
     assert_eq!(pulled, Pulled::Incomplete);
     assert_eq!(after.status, IntegrationStatus::Error);
     assert!(after.last_error.unwrap().contains("the key service refused"));
@@ -529,7 +528,7 @@ async fn while_the_key_service_refuses_an_integration_says_so_and_recovers() {
         if !refused {
             app.local.kms.enable();
         }
-        let (after, pulled) = sync_now(&process, &tenant, &integration).await.unwrap();
+        let (after, pulled) = sync_now(&process, &tenant, &Reach::Tenant, &integration).await.unwrap();
         assert_eq!(pulled == Pulled::Incomplete, refused, "{pulled:?}");
         let shown = app.integration(&id).await;
         assert_eq!(shown["status"], if refused { "error" } else { "connected" });

@@ -70,7 +70,8 @@ impl TestApp {
         let (first, last) = (self.now() - TimeDelta::days(1), self.now() + TimeDelta::days(100));
         let (first, last) = (Tick::floor(first).day(), Tick::floor(last).day());
         let host = host.parse().expect("a host");
-        let days = self.app().store.days_strong(&self.tenant(), &host, first, last).await.expect("the days");
+        let days =
+            self.app().store.days_strong(&self.tenant(), &host, first, last).await.expect("the days").days;
         let taken = days.iter().flat_map(|day| {
             let booked = day.claims.iter().filter(|(_, claim)| *claim == Claim::BOOKED);
             booked.map(|(cell, _)| (day.day, *cell))

@@ -1,10 +1,15 @@
 //! An answer of the API, read whole.
 
+use reqwest::Method;
 use serde_json::Value;
 
 /// Status, headers and body.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// What was asked for.
+    pub method: Method,
+    /// The path at which it was asked for.
+    pub path: String,
     /// The HTTP status.
     pub status: u16,
     /// The body as JSON, or null when it is none.
@@ -15,13 +20,19 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads a response to its end.
+    /// Reads a response to its end, which nobody will ask where it came from.
     pub async fn of(response: reqwest::Response) -> Self {
+        Self::to(Method::GET, response).await
+    }
+
+    /// Reads the response to a request with this method to its end.
+    pub async fn to(method: Method, response: reqwest::Response) -> Self {
+        let path = response.url().path().to_owned();
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let text = response.text().await.expect("a body");
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Self { status, body, text, headers }
+        Self { method, path, status, body, text, headers }
     }
 
     /// The body, when the status is this one.

@@ -18,7 +18,7 @@ impl TestApp {
     pub async fn days(&self, host: &str, from: &str, to: &str) -> Vec<DayState> {
         let (from, to): (Day, Day) = (from.parse().expect("a day"), to.parse().expect("a day"));
         let host: HostId = host.parse().expect("a host");
-        self.app().store.days_strong(&self.tenant(), &host, from, to).await.expect("the table")
+        self.app().store.days_strong(&self.tenant(), &host, from, to).await.expect("the table").days
     }
 
     /// The cells of a host that belong to bookings, as the instants at which they begin.

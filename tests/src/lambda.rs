@@ -27,12 +27,14 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// The functions that ship, by their binaries.
-pub const FUNCTIONS: [&str; 9] = [
+pub const FUNCTIONS: [&str; 11] = [
     "bookings",
+    "catalog",
     "integrations",
     "maintenance",
     "oauth-callback",
     "oauth-start",
+    "pages",
     "relay",
     "slots",
     "sync",

@@ -20,6 +20,7 @@ mod claims;
 pub mod contract;
 mod cost;
 mod crash;
+mod forge;
 mod lambda;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -98,6 +99,7 @@ impl TestApp {
             schedules: false,
             seed: true,
             invoke: None,
+            issuer: None,
             calendar: None,
             settings: Vec::new(),
         };
@@ -201,7 +203,10 @@ impl TestApp {
 
     /// Sends a request and remembers the answer.
     pub async fn answered(&self, request: reqwest::RequestBuilder) -> Answer {
-        let answer = Answer::of(request.send().await.expect("an answer")).await;
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let method = request.method().clone();
+        let answer = Answer::to(method, client.execute(request).await.expect("an answer")).await;
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).push(answer.clone());
         answer
     }
@@ -333,7 +338,20 @@ impl TestApp {
 
     /// Cancels a booking as an admin.
     pub async fn cancel_as_admin(&self, id: &BookingId) -> Answer {
-        self.admin(Method::DELETE, &format!("/v1/bookings/{id}"), None).await
+        self.step(id.as_str(), "cancel", None).await
+    }
+
+    /// Has a booking take a step, as an admin: `confirm`, `decline`, `start`...
+    pub async fn step(&self, id: &str, verb: &str, body: Option<&Value>) -> Answer {
+        self.admin(Method::POST, &format!("/v1/bookings/{id}/{verb}"), body).await
+    }
+
+    /// Moves a booking as the guest who has its manage token.
+    pub async fn reschedule(&self, booking: &Value, start: &str) -> Answer {
+        let id = booking["id"].as_str().expect("an id");
+        let token = booking["manage_token"].as_str().expect("a manage token");
+        let path = format!("/v1/tenants/{TENANT}/bookings/{id}/reschedule");
+        self.send_as(token, Method::POST, &path, Some(&json!({ "start": start }))).await
     }
 
     /// The booking as it is stored.

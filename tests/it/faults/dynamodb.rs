@@ -288,7 +288,9 @@ async fn sync(app: &TestApp, act: Act, op: &str, fault: &str, id: &str) -> Strin
 
 /// The tenant's first connection: its key is made too.
 async fn start(op: &str, fault: &str) -> String {
+    let starting = super::STARTING.acquire().await.unwrap();
     let app = TestApp::without_stream().await;
+    drop(starting);
     meet(&app, op, fault);
     let body = serde_json::json!({ "host": ADA });
     let answer = app.admin(reqwest::Method::POST, "/v1/integrations/google/connect", Some(&body)).await;
@@ -300,7 +302,9 @@ async fn start(op: &str, fault: &str) -> String {
 }
 
 async fn callback(op: &str, fault: &str) -> String {
+    let starting = super::STARTING.acquire().await.unwrap();
     let app = TestApp::without_stream().await;
+    drop(starting);
     let (url, cookie) = app.begin_connect(ADA).await;
     let location = app.google().consent(&url, ADA_ACCOUNT, &[]).unwrap();
     meet(&app, op, fault);

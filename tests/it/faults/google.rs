@@ -349,7 +349,9 @@ async fn confirm(op: &str, fault: &str) -> String {
 }
 
 async fn callback(op: &str, fault: &str) -> String {
+    let starting = super::STARTING.acquire().await.unwrap();
     let app = TestApp::without_stream().await;
+    drop(starting);
     let (url, cookie) = app.begin_connect(ADA).await;
     let location = app.google().consent(&url, ADA_ACCOUNT, &[]).unwrap();
     meet(&app, op, fault);

@@ -8,9 +8,9 @@ use chrono::{FixedOffset, TimeDelta};
 use fakes::google::EventSpec;
 use fakes::{Fault, kms};
 use holdfast::App;
-use holdfast::domain::{Guest, Provider, Tick};
+use holdfast::domain::{Guest, Provider, Reach, Tick};
 use holdfast::flows::{
-    BookRequest, ManageToken, Wanted, book, cancel_managed, finish_connect, start_connect, sync_now,
+    BookRequest, Booker, ManageToken, Wanted, book, cancel_managed, finish_connect, start_connect, sync_now,
 };
 use holdfast::http::Problem;
 use holdfast::http::views::SyncView;
@@ -130,7 +130,7 @@ async fn outcome(act: Act, op: &str, fault: &str) -> String {
             let token = ManageToken::presented(booking["manage_token"].as_str().unwrap());
             let id = booking["id"].as_str().unwrap().parse().unwrap();
             meet(&app, op, fault);
-            let cancelled = cancel_managed(&process, &app.tenant(), &id, &token).await;
+            let cancelled = cancel_managed(&process, &app.tenant(), &id, &token, None).await;
             let is_gone = app.our_events(ADA_ACCOUNT, ADA_ACCOUNT).is_empty();
             assert_eq!(is_gone, cancelled.is_ok(), "{fault}");
             mend(&app);
@@ -147,7 +147,9 @@ async fn outcome(act: Act, op: &str, fault: &str) -> String {
 
 /// The tenant has no key yet.
 async fn first_secret(act: Act, fault: &str) -> String {
+    let starting = super::STARTING.acquire().await.unwrap();
     let app = TestApp::without_stream().await;
+    drop(starting);
     meet(&app, "GenerateDataKey", fault);
     let process = app.process();
     let told = match act {
@@ -170,7 +172,7 @@ async fn first_secret(act: Act, fault: &str) -> String {
 
 async fn start(process: &App, app: &TestApp) -> String {
     let host = ADA.parse().unwrap();
-    let started = start_connect(process, &app.tenant(), &host, Provider::Google, None).await;
+    let started = start_connect(process, &app.tenant(), &Reach::Tenant, &host, Provider::Google, None).await;
     started.map_or_else(problem, |_| "begun".to_owned())
 }
 
@@ -195,7 +197,7 @@ async fn booked(app: &TestApp, process: &App) -> String {
     };
     let request =
         BookRequest { wanted, guest, answers: None, notes: None, metadata: None, sync_to_calendar: true };
-    let booked = book(process, &app.tenant(), &request).await;
+    let booked = book(process, &app.tenant(), &Booker::Guest, &request, None).await;
     // Nobody has what they were not told of.
     assert_eq!(app.bookings().await.len(), usize::from(booked.is_ok()));
     assert_eq!(app.is_offered("intro", TEN).await, booked.is_err());
@@ -213,7 +215,7 @@ async fn pull(app: &TestApp, process: &App, id: &str, fault: &str) -> String {
     app.sync(id).await.expect(200);
     app.google().remove_event(ADA_ACCOUNT, ADA_ACCOUNT, &event);
     meet(app, "Decrypt", fault);
-    let synced = match sync_now(process, &app.tenant(), &id.parse().unwrap()).await {
+    let synced = match sync_now(process, &app.tenant(), &Reach::Tenant, &id.parse().unwrap()).await {
         Ok(synced) => serde_json::to_value(SyncView::from(synced)).unwrap(),
         Err(error) => return problem(error),
     };

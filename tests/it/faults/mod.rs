@@ -56,8 +56,13 @@ async fn hold_true<A: Copy + Debug>(
     println!("{party}: {} rows", rows.len());
 }
 
+/// A few at a time: rows that wait for seconds run side by side, and all of them starting at once would have the
+/// product's own patience run out.
+static STARTING: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(4);
+
 /// Ada is connected and has just been read, and nothing moves by itself.
 async fn connected() -> (TestApp, String) {
+    let _starting = STARTING.acquire().await.unwrap();
     let app = TestApp::without_stream().await;
     let integration = app.connect(ADA, ADA_ACCOUNT).await;
     (app, integration)
