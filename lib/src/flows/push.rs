@@ -30,6 +30,8 @@ const WITHIN: Duration = Duration::from_secs(12);
 /// What the request that made or ended a booking waits for its push; past that the answer says `pending`.
 const IN_REQUEST: Duration = Duration::from_millis(2500);
 const CALLS_IN_REQUEST: Duration = Duration::from_secs(2);
+/// Milliseconds between a request's tries to have its turn with a booking.
+const TURNS: [u64; 4] = [100, 200, 400, 800];
 const ROUNDS: u32 = 3;
 /// A booking whose events were deleted by hand this many times is not put back again.
 const GENERATIONS: u32 = 8;
@@ -62,9 +64,7 @@ pub(super) async fn push_within(app: &App, booking: Booking) -> Booking {
         return booking;
     }
     let calls_until = Instant::now() + CALLS_IN_REQUEST;
-    // Boxed: whoever changes a booking would carry a push's whole depth otherwise.
-    let pushing = Box::pin(push_by(app, &booking.tenant, &booking.id, false, calls_until));
-    match tokio::time::timeout(IN_REQUEST, pushing).await {
+    match tokio::time::timeout(IN_REQUEST, push_in_turn(app, &booking, calls_until)).await {
         Ok(Ok(Some(pushed))) => pushed,
         Ok(Ok(None)) | Err(_) => booking,
         Ok(Err(error)) => {
@@ -72,6 +72,24 @@ pub(super) async fn push_within(app: &App, booking: Booking) -> Booking {
             booking
         }
     }
+}
+
+/// Pushes, a few times if need be: what the bus tells of the change before this one may be at work on the booking for a
+/// moment.
+async fn push_in_turn(
+    app: &App,
+    booking: &Booking,
+    deadline: Instant,
+) -> Result<Option<Booking>, StoreError> {
+    for pause in TURNS {
+        // Boxed: whoever changes a booking would carry a push's whole depth otherwise.
+        let pushed = Box::pin(push_by(app, &booking.tenant, &booking.id, false, deadline)).await?;
+        if pushed.is_some() {
+            return Ok(pushed);
+        }
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+    Ok(None)
 }
 
 /// `None` when another push is at work: the booking stays due.
