@@ -668,7 +668,7 @@ mod tests {
         let template = Template::shipped().unwrap();
         let admins: Vec<_> =
             template.routes.iter().filter(|route| route.authorized).map(Route::key).collect();
-        assert!(admins.contains(&"DELETE /v1/bookings/{id}".to_owned()));
+        assert!(admins.contains(&"POST /v1/bookings/{id}/cancel".to_owned()));
         assert!(!admins.contains(&"POST /v1/tenants/{tenant}/holds".to_owned()));
         let [queue] = template.queues.as_slice() else { panic!("{:?}", template.queues) };
         assert_eq!((queue.function.name, queue.deliveries), ("sync", 5));
@@ -688,7 +688,7 @@ mod tests {
             ("Binary: slots", "Binary: slot", "names the function `slot`"),
             ("Binary: relay", "Binary: sync", "a second function `sync`"),
             ("Path: /v1/health", "Path: /v1/healthy", "does not route GET /v1/health to `slots`"),
-            ("Method: PATCH", "Method: PUT", "does not route PATCH /v1/integrations/{id}"),
+            ("Method: PATCH", "Method: PUT", "does not route PATCH /v1/bookings/{id}"),
             ("HOLDFAST_BUS:", "HOLDFAST_OMNIBUS:", "lacks the variable HOLDFAST_BUS"),
             ("IndexName: due", "IndexName: soon", "lacks the table's index `due`"),
             (r#"{"prefix": "BOOKING"}"#, r#"{"prefix": "DAY"}"#, "items BOOKING"),
@@ -706,7 +706,7 @@ mod tests {
             ("Action: [logs:CreateLogStream, ", "Action: [", "lacks logs:CreateLogStream on Logs.Arn"),
             ("Action: [sqs:ReceiveMessage, ", "Action: [", "lacks sqs:ReceiveMessage on SyncQueue.Arn"),
             ("dynamodb:DescribeStream, ", "", "lacks dynamodb:DescribeStream on Table.StreamArn"),
-            ("Path: /{proxy+}", "Path: /v1/{proxy+}", "routes OPTIONS /v1/{proxy+} to `slots`"),
+            ("Path: /{proxy+}", "Path: /v1/{proxy+}", "/v1/{proxy+} to `slots`"),
             ("Method: OPTIONS", "Method: HEAD", "routes HEAD /{proxy+} to `slots`"),
             ("Method: ANY", "Method: HEAD", "routes HEAD /{proxy+} to `slots`"),
             (
