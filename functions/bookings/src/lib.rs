@@ -1,4 +1,4 @@
-//! Holds and bookings: what guests do is in [`public`], what admins and hosts do in [`staff`].
+//! Holds and bookings: what guests do is in `public`, what admins and hosts do in `staff`.
 
 mod public;
 mod staff;

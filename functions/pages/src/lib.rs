@@ -2,7 +2,7 @@
 //! call off. Plain forms and links; the one script only adds a countdown and the browser's zone.
 //!
 //! The rules they keep: whatever comes from outside is escaped, by the templates; nothing is loaded from elsewhere;
-//! no capability stands in a URL but in those under `/manage`; all texts are in [`texts`].
+//! no capability stands in a URL but in those under `/manage`; all texts are in `texts`.
 
 mod assets;
 mod form;
