@@ -1,4 +1,4 @@
-//! What the bus is told: every step in one word, in the forms of `infra/events`, with an id that lasts and nothing of
+//! What the bus is told: every step in one word, in the forms of `lib/src/events`, with an id that lasts and nothing of
 //! the guest.
 
 use std::collections::BTreeSet;
@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use tests::contract::{errors as wrong, validator};
 use tests::{ADA, ADA_ACCOUNT, GRACE, TENANT, TestApp, guest};
 
-const BOOKING: &str = include_str!("../../infra/events/booking.v1.json");
-const INTEGRATION: &str = include_str!("../../infra/events/integration.v1.json");
-const DESCRIBED: &str = include_str!("../../infra/events/README.md");
+const BOOKING: &str = include_str!("../../lib/src/events/booking.v1.json");
+const INTEGRATION: &str = include_str!("../../lib/src/events/integration.v1.json");
+const DESCRIBED: &str = include_str!("../../lib/src/events/README.md");
 const TEN: &str = "2026-11-24T10:00:00Z";
 
 /// What everybody may hear of: all but the product's own work.

@@ -20,7 +20,7 @@ pub enum KeyError {
 }
 
 /// The key that seals what this tenant stores now.
-pub(super) async fn sealing_key(app: &App, tenant: &Tenant) -> Result<DataKey, KeyError> {
+pub(in crate::flows) async fn sealing_key(app: &App, tenant: &Tenant) -> Result<DataKey, KeyError> {
     if let Some(key) = stored_key(app, tenant, FIRST).await? {
         return Ok(key);
     }
@@ -39,12 +39,20 @@ pub(super) async fn sealing_key(app: &App, tenant: &Tenant) -> Result<DataKey, K
 }
 
 /// The key that opens this sealed value.
-pub(super) async fn opening_key(app: &App, tenant: &Tenant, sealed: &[u8]) -> Result<DataKey, KeyError> {
+pub(in crate::flows) async fn opening_key(
+    app: &App,
+    tenant: &Tenant,
+    sealed: &[u8],
+) -> Result<DataKey, KeyError> {
     numbered_key(app, tenant, key_number(sealed)?).await
 }
 
 /// The key of this number; it must exist.
-pub(super) async fn numbered_key(app: &App, tenant: &Tenant, number: u32) -> Result<DataKey, KeyError> {
+pub(in crate::flows) async fn numbered_key(
+    app: &App,
+    tenant: &Tenant,
+    number: u32,
+) -> Result<DataKey, KeyError> {
     Ok(stored_key(app, tenant, number).await?.ok_or(VaultError::Broken)?)
 }
 

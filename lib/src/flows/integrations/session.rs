@@ -11,10 +11,10 @@ use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::keys::{KeyError, opening_key, sealing_key};
 use crate::app::App;
 use crate::calendars::{Calendar, CalendarError, Call, Grant};
 use crate::domain::{Integration, Tenant};
+use crate::flows::keys::{KeyError, opening_key, sealing_key};
 use crate::store::{SealedTokens, StoreError};
 use crate::vault::Place;
 
@@ -25,8 +25,8 @@ const USABLE: TimeDelta = TimeDelta::seconds(20);
 const REVOKED: &str = "the provider no longer honours the tokens; connect the account again";
 const WAIT: Duration = Duration::from_millis(50);
 
-pub(super) const ACCESS: &str = "access";
-pub(super) const REFRESH: &str = "refresh";
+pub(in crate::flows) const ACCESS: &str = "access";
+pub(in crate::flows) const REFRESH: &str = "refresh";
 
 /// Why an account could not be reached.
 #[derive(Debug, thiserror::Error)]
@@ -43,11 +43,11 @@ pub enum AccessError {
 }
 
 /// A provider's account with a token that works, for as long as one act takes.
-pub(super) struct Session<'a> {
+pub(in crate::flows) struct Session<'a> {
     app: &'a App,
     integration: &'a Integration,
     /// The provider's verbs.
-    pub(super) calendar: &'a dyn Calendar,
+    pub(in crate::flows) calendar: &'a dyn Calendar,
     access: SecretString,
     version: u64,
     deadline: Instant,
@@ -56,7 +56,7 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Opens the account of an integration.
-    pub(super) async fn open(
+    pub(in crate::flows) async fn open(
         app: &'a App,
         integration: &'a Integration,
         deadline: Instant,
@@ -65,7 +65,7 @@ impl<'a> Session<'a> {
     }
 
     /// The same with the tokens that were read beside the integration.
-    pub(super) async fn open_with(
+    pub(in crate::flows) async fn open_with(
         app: &'a App,
         integration: &'a Integration,
         tokens: Option<SealedTokens>,
@@ -77,12 +77,12 @@ impl<'a> Session<'a> {
     }
 
     /// What every call to the provider carries.
-    pub(super) fn call(&self) -> Call<'_> {
+    pub(in crate::flows) fn call(&self) -> Call<'_> {
         Call { access: &self.access, deadline: self.deadline }
     }
 
     /// After a 401: a new token, once. `false` when there was one already.
-    pub(super) async fn renew(&mut self) -> Result<bool, AccessError> {
+    pub(in crate::flows) async fn renew(&mut self) -> Result<bool, AccessError> {
         if self.renewed {
             // A token just made is refused as well: the grant is worth nothing.
             self.app.store.mark_needs_reauth(self.integration, self.version, REVOKED).await?;
@@ -106,12 +106,12 @@ macro_rules! through {
                     Ok(false) => break Err($crate::calendars::CalendarError::Revoked.into()),
                     Err(error) => break Err(error),
                 },
-                done => break done.map_err($crate::flows::access::AccessError::from),
+                done => break done.map_err($crate::flows::integrations::session::AccessError::from),
             }
         }
     };
 }
-pub(super) use through;
+pub(in crate::flows) use through;
 
 /// A good access token and its version, from those just read if there are any. Tokens of the version `refused`
 /// are not good, whatever their date says.
@@ -179,7 +179,7 @@ async fn refresh(
 }
 
 /// Seals a grant into an integration. A provider that gives no new refresh token means the old one to be kept.
-pub(super) async fn seal_grant(
+pub(in crate::flows) async fn seal_grant(
     app: &App,
     integration: &Integration,
     grant: &Grant,
@@ -196,7 +196,7 @@ pub(super) async fn seal_grant(
 }
 
 /// Seals a secret into a field of an item.
-pub(super) async fn seal(
+pub(in crate::flows) async fn seal(
     app: &App,
     tenant: &Tenant,
     owner: &str,
@@ -208,7 +208,7 @@ pub(super) async fn seal(
 }
 
 /// Opens a sealed field of an item.
-pub(super) async fn unseal(
+pub(in crate::flows) async fn unseal(
     app: &App,
     tenant: &Tenant,
     owner: &str,
@@ -221,7 +221,7 @@ pub(super) async fn unseal(
     Ok(text.to_owned().into())
 }
 
-pub(super) async fn open(
+pub(in crate::flows) async fn open(
     app: &App,
     integration: &Integration,
     field: &str,

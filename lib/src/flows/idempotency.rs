@@ -45,14 +45,14 @@ impl std::str::FromStr for IdempotencyKey {
 
 /// One act under a key, and what the caller said.
 #[derive(Clone, Debug)]
-pub(super) struct Attempt {
+pub(in crate::flows) struct Attempt {
     id: [u8; 32],
     fingerprint: String,
 }
 
 /// What is known of an attempt.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unrepeatable {
+pub(in crate::flows) enum Unrepeatable {
     /// The key came with another body before.
     #[error("the key was used for another request")]
     Reused,
@@ -63,7 +63,7 @@ pub(super) enum Unrepeatable {
 
 impl Attempt {
     /// The act under this key; `None` when there is none.
-    pub(super) fn new(
+    pub(in crate::flows) fn new(
         act: &str,
         tenant: &Tenant,
         key: Option<&IdempotencyKey>,
@@ -74,7 +74,7 @@ impl Attempt {
     }
 
     /// Random bits that are the same each time.
-    pub(super) fn bits(&self) -> [u8; 16] {
+    pub(in crate::flows) fn bits(&self) -> [u8; 16] {
         let mut bits = [0; 16];
         for (bit, byte) in bits.iter_mut().zip(self.id.iter().skip(16)) {
             *bit = *byte;
@@ -83,7 +83,7 @@ impl Attempt {
     }
 
     /// The record to write with the act.
-    pub(super) fn record(&self, result: impl Into<String>, now: DateTime<Utc>) -> Once {
+    pub(in crate::flows) fn record(&self, result: impl Into<String>, now: DateTime<Utc>) -> Once {
         Once {
             id: self.name(),
             fingerprint: self.fingerprint.clone(),
@@ -93,7 +93,11 @@ impl Attempt {
     }
 
     /// What the act came to, if it has been done.
-    pub(super) async fn done(&self, app: &App, tenant: &Tenant) -> Result<Option<String>, Unrepeatable> {
+    pub(in crate::flows) async fn done(
+        &self,
+        app: &App,
+        tenant: &Tenant,
+    ) -> Result<Option<String>, Unrepeatable> {
         match app.store.once(tenant, &self.name()).await? {
             // The table takes its time to remove what has ended.
             Some(once) if once.until <= app.clock.now() => Ok(None),
@@ -110,7 +114,7 @@ impl Attempt {
 }
 
 /// What an attempt has come to; `None` without a key, and before it is done.
-pub(super) async fn done(
+pub(in crate::flows) async fn done(
     app: &App,
     tenant: &Tenant,
     attempt: Option<&Attempt>,
@@ -122,7 +126,7 @@ pub(super) async fn done(
 }
 
 /// A hash over all that was said, each part by its length.
-pub(super) fn fingerprint(said: &[Option<&str>]) -> String {
+pub(in crate::flows) fn fingerprint(said: &[Option<&str>]) -> String {
     URL_SAFE_NO_PAD.encode(sha256(said))
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::draft::wants_meet;
 use crate::domain::{Booking, Conference};
+use crate::flows::sync::render_event::wants_meet;
 
 /// Ten reads take almost three hours.
 const READS: u32 = 10;
@@ -17,7 +17,7 @@ const FIRST: TimeDelta = TimeDelta::seconds(10);
 const LONGEST: TimeDelta = TimeDelta::hours(1);
 
 /// Whether all is done but for the conference.
-pub(super) fn is_awaited(booking: &Booking) -> bool {
+pub(in crate::flows) fn is_awaited(booking: &Booking) -> bool {
     booking.settled_version >= booking.version
         && booking.conference == Some(Conference::Pending)
         && booking.pushed.is_some()
@@ -25,14 +25,14 @@ pub(super) fn is_awaited(booking: &Booking) -> bool {
 }
 
 /// After a push, now settled, that showed the event: what the calendar said of the conference.
-pub(super) fn shown(after: &mut Booking, said: Option<Conference>, now: DateTime<Utc>) {
+pub(in crate::flows) fn shown(after: &mut Booking, said: Option<Conference>, now: DateTime<Utc>) {
     after.conference = wants_meet(after).then(|| said.unwrap_or(Conference::Failed));
     come_back(after, now);
 }
 
 /// After the nth read of an event for the sake of its conference. No answer is none that it has failed; but the
 /// calendar may ask to be left alone for so long.
-pub(super) fn read(
+pub(in crate::flows) fn read(
     after: &mut Booking,
     nth: u32,
     said: Conference,
@@ -49,7 +49,7 @@ pub(super) fn read(
 }
 
 /// After the last that is done for this version: no conference comes any more.
-pub(super) fn ended(after: &mut Booking) {
+pub(in crate::flows) fn ended(after: &mut Booking) {
     if !after.wants_event() {
         after.conference = None;
     } else if after.conference == Some(Conference::Pending) {

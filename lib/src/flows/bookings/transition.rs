@@ -1,15 +1,15 @@
 //! Steps of a booking's life: confirm, decline, start, complete, no-show, cancel. Each is one write under the version that
 //! was read; ending a booking frees the cells that it stored, in the same transaction. Then the calendar follows.
 
-use super::keys::KeyError;
-use super::manage_token::ManageToken;
-use super::push::push_within;
 use crate::app::App;
 use crate::domain::{Booking, BookingId, BookingStatus, Reach, StepRefused, Tenant};
+use crate::flows::bookings::manage_token::ManageToken;
+use crate::flows::keys::KeyError;
+use crate::flows::sync::push::push_within;
 use crate::store::StoreError;
 
 /// A booking that changes this often while one request is at it is being fought over.
-pub(super) const TRIES: u32 = 4;
+pub(in crate::flows) const TRIES: u32 = 4;
 /// What the host of an unanswered booking did not say.
 const UNANSWERED: &str = "not answered in time";
 
@@ -82,7 +82,7 @@ pub async fn cancel_managed(
 }
 
 /// Does what is due about a booking besides its push: declines what nobody answered, erases what is kept no longer.
-pub(super) async fn attend(app: &App, booking: Booking) -> Result<Booking, StepError> {
+pub(in crate::flows) async fn attend(app: &App, booking: Booking) -> Result<Booking, StepError> {
     let now = app.clock.now();
     if booking.is_unanswered(now) {
         return step(app, booking, BookingStatus::Declined, Some(UNANSWERED), |_| Ok(())).await;

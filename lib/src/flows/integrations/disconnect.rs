@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::access::{AccessError, REFRESH, Session, open, through};
-use super::integrations::{IntegrationError, change};
 use crate::app::App;
 use crate::calendars::{CalendarError, CalendarId, Notify};
 use crate::domain::{Day, Integration, IntegrationId, IntegrationStatus, Reach, Tenant, Tick};
+use crate::flows::integrations::session::{AccessError, REFRESH, Session, open, through};
+use crate::flows::integrations::settings::{IntegrationError, change};
 use crate::store::StoreError;
 
 /// Longer than both halves together.
@@ -49,7 +49,7 @@ pub async fn disconnect(
 }
 
 /// Clears what a disconnected integration left behind. Whatever the provider says, our side is cleared.
-pub(super) async fn clear(app: &App, integration: &Integration) -> Result<(), StoreError> {
+pub(in crate::flows) async fn clear(app: &App, integration: &Integration) -> Result<(), StoreError> {
     match remove_events(app, integration, Instant::now() + WITHIN).await {
         Ok(()) => {}
         Err(AccessError::Store(error)) => return Err(error),

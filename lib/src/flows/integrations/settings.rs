@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::access::{AccessError, Session, through};
-use super::pull::{PullError, Pulled, pull};
 use crate::app::App;
 use crate::calendars::CalendarInfo;
 use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Reach, Tenant};
+use crate::flows::integrations::session::{AccessError, Session, through};
+use crate::flows::sync::pull::{PullError, Pulled, pull};
 use crate::store::StoreError;
 
 const WITHIN: Duration = Duration::from_secs(8);
@@ -183,7 +183,7 @@ fn apply(app: &App, settings: &Settings, integration: &mut Integration) {
 }
 
 /// Applies a change to the integration as it is, again and again while pulls and refreshes come in between.
-pub(super) async fn change(
+pub(in crate::flows) async fn change(
     app: &App,
     tenant: &Tenant,
     reach: &Reach,
@@ -222,7 +222,7 @@ pub async fn sync_now(
 }
 
 /// A first reading within the request. It is due in any case, so a failure here loses nothing.
-pub(super) async fn read_soon(app: &App, integration: &Integration) {
+pub(in crate::flows) async fn read_soon(app: &App, integration: &Integration) {
     match tokio::time::timeout(WITHIN, pull(app, integration)).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::warn!(integration = %integration.id, %error, "first reading failed"),

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::pull::{PullError, pull_under};
-use super::push::push;
 use crate::app::App;
 use crate::domain::{BookingId, HostId, IntegrationId, Tenant};
+use crate::flows::sync::pull::{PullError, pull_under};
+use crate::flows::sync::push::push;
 use crate::store::{Lease, StoreError};
 
 /// What is to be brought into step.

@@ -11,17 +11,17 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
-use super::access::{AccessError, Session, through};
-use super::backoff::pause;
-use super::conference;
-use super::draft::{draft, wants_meet};
-use super::steps::{StepError, attend};
 use crate::app::App;
 use crate::calendars::{CalendarError, CalendarId, EventId, Notify, Placed};
 use crate::domain::{
     Booking, BookingId, CalendarLink, CalendarSync, Conference, Integration, IntegrationStatus, Pushed,
     Tenant,
 };
+use crate::flows::bookings::transition::{StepError, attend};
+use crate::flows::integrations::session::{AccessError, Session, through};
+use crate::flows::sync::backoff::pause;
+use crate::flows::sync::conference;
+use crate::flows::sync::render_event::{draft, wants_meet};
 use crate::store::{Lease, StoreError};
 
 /// Longer than all the calls that one push makes.
@@ -53,13 +53,13 @@ pub async fn push(app: &App, tenant: &Tenant, id: &BookingId) -> Result<Calendar
 }
 
 /// Pushes a booking once more, as if nothing were known of its event.
-pub(super) async fn push_again(app: &App, booking: Booking) -> Result<Booking, StoreError> {
+pub(in crate::flows) async fn push_again(app: &App, booking: Booking) -> Result<Booking, StoreError> {
     let pushed = Box::pin(push_by(app, &booking.tenant, &booking.id, true, Instant::now() + WITHIN)).await?;
     Ok(pushed.unwrap_or(booking))
 }
 
 /// Pushes within a request and gives the booking as it is then. What is not finished in time stays due.
-pub(super) async fn push_within(app: &App, booking: Booking) -> Booking {
+pub(in crate::flows) async fn push_within(app: &App, booking: Booking) -> Booking {
     if booking.calendar.is_none() || booking.settled_version >= booking.version {
         return booking;
     }

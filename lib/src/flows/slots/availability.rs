@@ -56,14 +56,14 @@ pub enum Refused {
 
 /// A host and some of its days, as read together.
 #[derive(Clone, Debug)]
-pub(super) struct Availability {
-    pub(super) host: HostItems,
-    pub(super) days: HostDays,
-    pub(super) now: DateTime<Utc>,
+pub(in crate::flows) struct Availability {
+    pub(in crate::flows) host: HostItems,
+    pub(in crate::flows) days: HostDays,
+    pub(in crate::flows) now: DateTime<Utc>,
 }
 
 /// The days to read for slots in this time, and for the counters of all local dates that it touches.
-pub(super) fn days_of(event_type: &EventType, around: Span) -> (Day, Day) {
+pub(in crate::flows) fn days_of(event_type: &EventType, around: Span) -> (Day, Day) {
     let (first, last) = (around.start.day(), around.end.day());
     match event_type.max_per_day {
         None => (first, last),
@@ -74,7 +74,7 @@ pub(super) fn days_of(event_type: &EventType, around: Span) -> (Day, Day) {
 
 impl Availability {
     /// Whether some active calendar is wholly unknown at present.
-    pub(super) fn unavailable(&self) -> Option<Unavailable> {
+    pub(in crate::flows) fn unavailable(&self) -> Option<Unavailable> {
         let unknown = self.host.active().any(|integration| {
             integration.synced.is_none() || integration.freshness(self.now) == Freshness::Stale
         });
@@ -82,7 +82,7 @@ impl Availability {
     }
 
     /// Everything in `span` that is claimed, busy or unknown.
-    pub(super) fn blocked(&self, span: Span) -> Timeline {
+    pub(in crate::flows) fn blocked(&self, span: Span) -> Timeline {
         let mut timeline = Timeline::over(span);
         let active = self.host.active().map(|integration| &integration.id);
         for day in &self.days.days {
@@ -101,7 +101,7 @@ impl Availability {
     }
 
     /// The starts that an event type offers in a window.
-    pub(super) fn starts(&self, event_type: &EventType, length: Ticks, window: Span) -> Vec<Tick> {
+    pub(in crate::flows) fn starts(&self, event_type: &EventType, length: Ticks, window: Span) -> Vec<Tick> {
         let Some(schedule) = self.host.schedule(event_type) else { return Vec::new() };
         let around =
             Span::new(event_type.claim(window.start, length).start, event_type.claim(window.end, length).end);
@@ -118,14 +118,14 @@ impl Availability {
     }
 
     /// The local date under which a start counts towards the daily limit, if there is one.
-    pub(super) fn counted_on(&self, event_type: &EventType, start: Tick) -> Option<NaiveDate> {
+    pub(in crate::flows) fn counted_on(&self, event_type: &EventType, start: Tick) -> Option<NaiveDate> {
         event_type.max_per_day?;
         let zone = self.host.schedule(event_type)?.zone;
         Some(start.instant().with_timezone(&zone).date_naive())
     }
 
     /// Whether the daily limit leaves room at this start, for one that already counts on a date or is new.
-    pub(super) fn has_room(
+    pub(in crate::flows) fn has_room(
         &self,
         event_type: &EventType,
         start: Tick,
@@ -142,7 +142,7 @@ impl Availability {
     }
 
     /// Itself without the cells of a booking that is to be moved.
-    pub(super) fn without(mut self, own: &[Claimed]) -> Self {
+    pub(in crate::flows) fn without(mut self, own: &[Claimed]) -> Self {
         for day in &mut self.days.days {
             let is_own = |cell: u16| {
                 own.iter()
@@ -155,7 +155,7 @@ impl Availability {
 
     /// Whether these cells may be held: not if by then more than so many percent of the host's hours on one of the
     /// days were held and not booked. Three more like it are always allowed.
-    pub(super) fn may_hold(
+    pub(in crate::flows) fn may_hold(
         &self,
         event_type: &EventType,
         cells: &[Claimed],
@@ -184,7 +184,7 @@ impl Availability {
 
     /// Whether a member of staff may book a start: it lies ahead and is free; hours and notice do not bind those who
     /// made them.
-    pub(super) fn may_place(
+    pub(in crate::flows) fn may_place(
         &self,
         event_type: &EventType,
         start: Tick,
@@ -202,7 +202,12 @@ impl Availability {
     }
 
     /// Whether a start may be taken, by the same rules by which slots are offered.
-    pub(super) fn may_take(&self, event_type: &EventType, start: Tick, length: Ticks) -> Result<(), Refused> {
+    pub(in crate::flows) fn may_take(
+        &self,
+        event_type: &EventType,
+        start: Tick,
+        length: Ticks,
+    ) -> Result<(), Refused> {
         let blocked = self.blocked(event_type.claim(start, length));
         let schedule = self.host.schedule(event_type).ok_or(Refused::NotOffered)?;
         match offered(schedule, event_type, length, self.now, &blocked, start) {
@@ -216,7 +221,7 @@ impl Availability {
     }
 
     /// Whether what is already ours may become a booking: nothing busy under it, all of it known.
-    pub(super) fn may_keep(&self, claim: Span) -> Result<(), Refused> {
+    pub(in crate::flows) fn may_keep(&self, claim: Span) -> Result<(), Refused> {
         if self.host.active().any(|integration| !integration.knows(claim, self.now)) {
             return Err(Refused::CalendarUnavailable);
         }

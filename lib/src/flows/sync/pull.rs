@@ -10,17 +10,17 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
-use super::access::{AccessError, Session, through};
-use super::backoff::pause;
-use super::disconnect::clear;
-use super::keys::KeyError;
 use crate::app::App;
 use crate::calendars::{Busy, BusyQuery, CalendarError, CalendarId, EventId, Notify, OwnEvent};
 use crate::domain::{Booking, BookingId, Day, DayBits, Integration, IntegrationStatus, Span, Tick, Ticks};
+use crate::flows::integrations::disconnect::clear;
+use crate::flows::integrations::session::{AccessError, Session, through};
+use crate::flows::keys::KeyError;
+use crate::flows::sync::backoff::pause;
 use crate::store::{Lease, PullOutcome, StoreError};
 
 /// A pull that takes longer has lost its lease.
-pub(super) const LEASE: TimeDelta = TimeDelta::seconds(60);
+pub(in crate::flows) const LEASE: TimeDelta = TimeDelta::seconds(60);
 const WITHIN: Duration = Duration::from_secs(15);
 /// Bookings are offered this far ahead when the host has no event type yet.
 const LEAST_DAYS: i32 = 30;
@@ -73,7 +73,7 @@ pub async fn pull(app: &App, of: &Integration) -> Result<Pulled, PullError> {
 }
 
 /// Pulls an integration as it was read under this lease.
-pub(super) async fn pull_under(
+pub(in crate::flows) async fn pull_under(
     app: &App,
     integration: Integration,
     lease: &Lease,
@@ -119,7 +119,7 @@ pub(super) async fn pull_under(
 }
 
 /// Whether anything but our own bookings is busy in `claim` at this moment, as the provider says.
-pub(super) async fn busy_now(
+pub(in crate::flows) async fn busy_now(
     app: &App,
     integration: &Integration,
     claim: Span,

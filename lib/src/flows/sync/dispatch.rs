@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use futures::future::try_join_all;
 
-use super::work::Work;
 use crate::app::App;
 use crate::bus::{BusError, Event, SYNC_DUE};
+use crate::flows::sync::queue_message::Work;
 use crate::store::{DUE_SHARDS, Due, DueWhat, Lease, StoreError};
 
 /// As many as one run takes from each shard; what is left is still due in a minute.

@@ -1,8 +1,8 @@
 //! What a guest has told: given out, and erased, on the tenant's word.
 
-use super::steps::{StepError, TRIES};
 use crate::app::App;
 use crate::domain::{Booking, BookingId, BookingStatus, Tenant};
+use crate::flows::bookings::transition::{StepError, TRIES};
 use crate::store::{Agenda, StoreError};
 
 /// As many bookings as are looked at in one go.

@@ -3,11 +3,11 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use super::availability::{Availability, Unavailable, days_of};
-use super::hold::{HoldError, offer};
 use crate::app::App;
 use crate::domain::zone::local_days;
 use crate::domain::{EventTypeSlug, Span, Tenant, Tick, Ticks};
+use crate::flows::bookings::hold::{HoldError, offer};
+use crate::flows::slots::availability::{Availability, Unavailable, days_of};
 use crate::store::StoreError;
 
 /// What is asked for: local dates of the guest's zone, `to` exclusive.

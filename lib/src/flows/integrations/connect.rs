@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use url::Url;
 
-use super::access::{AccessError, seal, seal_grant, unseal};
-use super::integrations::read_soon;
-use super::keys::KeyError;
 use crate::app::App;
 use crate::calendars::oauth::Pkce;
 use crate::calendars::{Authorize, Calendar, CalendarError, Call, Grant};
 use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Provider, Reach, Tenant};
+use crate::flows::integrations::session::{AccessError, seal, seal_grant, unseal};
+use crate::flows::integrations::settings::read_soon;
+use crate::flows::keys::KeyError;
 use crate::store::{OAuthState, StateHash, StoreError};
 use crate::vault::VaultError;
 

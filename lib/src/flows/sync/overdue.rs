@@ -6,9 +6,9 @@
 use chrono::TimeDelta;
 use futures::future::try_join_all;
 
-use super::dispatch::DispatchError;
 use crate::app::App;
 use crate::bus::Event;
+use crate::flows::sync::dispatch::DispatchError;
 use crate::store::DUE_SHARDS;
 
 /// The longest back-off of a pull or a push: what waits longer was not even tried.

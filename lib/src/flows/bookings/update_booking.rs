@@ -1,11 +1,11 @@
 //! Update: what staff write about a booking, and a new manage token when the old one has got about.
 
-use super::catalog::Expected;
-use super::manage_token::ManageToken;
-use super::push::{push_again, push_within};
-use super::steps::{StepError, TRIES, read_booking};
 use crate::app::App;
 use crate::domain::{Booking, BookingId, Reach, Tenant};
+use crate::flows::bookings::manage_token::ManageToken;
+use crate::flows::bookings::transition::{StepError, TRIES, read_booking};
+use crate::flows::catalog::Expected;
+use crate::flows::sync::push::{push_again, push_within};
 use crate::store::StoreError;
 
 /// What is to be changed; `None` leaves it, `Some(None)` takes it away.

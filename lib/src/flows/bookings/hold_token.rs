@@ -65,7 +65,7 @@ impl std::fmt::Debug for HoldToken {
 
 impl HoldToken {
     /// A hold on these cells, with 128 bits that make it nobody else's.
-    pub(super) fn new(
+    pub(in crate::flows) fn new(
         event_type: EventTypeSlug,
         start: Tick,
         length: Ticks,
@@ -78,13 +78,13 @@ impl HoldToken {
     }
 
     /// What is in it but for its random bits.
-    pub(super) fn without_secret(&self) -> String {
+    pub(in crate::flows) fn without_secret(&self) -> String {
         let fields = Fields { random: String::new(), ..self.fields.clone() };
         serde_json::to_string(&fields).unwrap_or_default()
     }
 
     /// The token of which this was left, with its bits.
-    pub(super) fn again(without_secret: &str, bits: [u8; 16]) -> Option<Self> {
+    pub(in crate::flows) fn again(without_secret: &str, bits: [u8; 16]) -> Option<Self> {
         let fields: Fields = serde_json::from_str(without_secret).ok()?;
         Self::of(Fields { random: URL_SAFE_NO_PAD.encode(bits), ..fields }).ok()
     }
@@ -146,12 +146,12 @@ impl HoldToken {
     }
 
     /// The booking that it becomes: confirming twice finds the same one.
-    pub(super) fn booking_id(&self) -> BookingId {
+    pub(in crate::flows) fn booking_id(&self) -> BookingId {
         let mut bits = [0; 16];
         for (bit, byte) in bits.iter_mut().zip(self.digest.iter().skip(8)) {
             *bit = *byte;
         }
-        super::book::booking_id(u128::from_be_bytes(bits))
+        crate::flows::bookings::book::booking_id(u128::from_be_bytes(bits))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::template::{DEFAULT_DESCRIPTION, DEFAULT_TITLE, Values};
 use crate::domain::{Booking, Conference, Integration, Location, Template};
 
 /// The event of this generation. A conference is asked for where there is none yet.
-pub(super) fn draft(booking: &Booking, integration: &Integration, generation: u32) -> EventDraft {
+pub(in crate::flows) fn draft(booking: &Booking, integration: &Integration, generation: u32) -> EventDraft {
     let guest = &booking.guest;
     let terms = &booking.terms;
     let values = values(booking);
@@ -36,7 +36,7 @@ pub(super) fn draft(booking: &Booking, integration: &Integration, generation: u3
 }
 
 /// Whether the calendar is to make a video conference.
-pub(super) fn wants_meet(booking: &Booking) -> bool {
+pub(in crate::flows) fn wants_meet(booking: &Booking) -> bool {
     booking.terms.location == Some(Location::GoogleMeet)
 }
 

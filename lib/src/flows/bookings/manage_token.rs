@@ -5,9 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::keys::{KeyError, numbered_key, sealing_key};
 use crate::app::App;
 use crate::domain::Booking;
+use crate::flows::keys::{KeyError, numbered_key, sealing_key};
 
 const PURPOSE: &str = "manage-token";
 const PREFIX: &str = "mng_";
@@ -18,7 +18,7 @@ pub struct ManageToken(SecretString);
 
 impl ManageToken {
     /// The token of a booking.
-    pub(super) async fn of(app: &App, booking: &Booking) -> Result<Self, KeyError> {
+    pub(in crate::flows) async fn of(app: &App, booking: &Booking) -> Result<Self, KeyError> {
         let key = sealing_key(app, &booking.tenant).await?;
         let code = URL_SAFE_NO_PAD.encode(key.mac(PURPOSE, &message(booking)));
         Ok(Self(format!("{PREFIX}{}_{code}", key.number()).into()))
@@ -35,7 +35,7 @@ impl ManageToken {
     }
 
     /// Whether this is the booking's token, compared in constant time.
-    pub(super) async fn opens(&self, app: &App, booking: &Booking) -> Result<bool, KeyError> {
+    pub(in crate::flows) async fn opens(&self, app: &App, booking: &Booking) -> Result<bool, KeyError> {
         let parts = self.expose().strip_prefix(PREFIX).and_then(|rest| rest.split_once('_'));
         let Some((number, code)) = parts else { return Ok(false) };
         let Ok(number) = number.parse() else { return Ok(false) };

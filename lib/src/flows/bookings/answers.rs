@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::book::{BookRequest, Booker};
 use crate::domain::{EventType, Location, Question, QuestionKind};
+use crate::flows::bookings::book::{BookRequest, Booker};
 
 const LONGEST_LINE: usize = 500;
 const LONGEST_TEXT: usize = 4000;
@@ -18,7 +18,7 @@ pub struct WrongAnswer {
 }
 
 /// Every field that does not answer what is asked. Members of staff may leave out what they do not know.
-pub(super) fn check_guest(
+pub(in crate::flows) fn check_guest(
     event_type: &EventType,
     booker: &Booker,
     request: &BookRequest,

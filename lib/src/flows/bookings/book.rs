@@ -9,21 +9,23 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::time::Instant;
 
-use super::access::AccessError;
-use super::answers::{WrongAnswer, check_guest};
-use super::availability::{Availability, Refused};
-use super::hold::{Alternatives, HoldError, TRIES, claim, lost, offer, random_bits, read_wave};
-use super::hold_token::HoldToken;
-use super::keys::{KeyError, sealing_key};
-use super::manage_token::ManageToken;
-use super::once::{Attempt, IdempotencyKey, Unrepeatable, done, fingerprint};
-use super::pull::busy_now;
-use super::push::push_within;
 use crate::app::App;
 use crate::domain::{
     Booking, BookingId, BookingStatus, CalendarLink, Claimed, EventType, EventTypeSlug, Freshness, Guest,
     Integration, MadeBy, Reach, Span, Tenant, TenantSettings, Terms, Tick, Ticks,
 };
+use crate::flows::bookings::answers::{WrongAnswer, check_guest};
+use crate::flows::bookings::hold::{
+    Alternatives, HoldError, TRIES, claim, lost, offer, random_bits, read_wave,
+};
+use crate::flows::bookings::hold_token::HoldToken;
+use crate::flows::bookings::manage_token::ManageToken;
+use crate::flows::idempotency::{Attempt, IdempotencyKey, Unrepeatable, done, fingerprint};
+use crate::flows::integrations::session::AccessError;
+use crate::flows::keys::{KeyError, sealing_key};
+use crate::flows::slots::availability::{Availability, Refused};
+use crate::flows::sync::pull::busy_now;
+use crate::flows::sync::push::push_within;
 use crate::store::{HostItems, NotBooked, StoreError};
 
 /// How long a confirmation waits for the calendar to say whether the time is still free.
@@ -330,7 +332,11 @@ fn is_held(available: &Availability, token: &HoldToken) -> bool {
 
 /// Busy time, coverage and freshness over what is about to be booked; a calendar whose last reading is not fresh
 /// is asked.
-pub(super) async fn check(app: &App, available: &Availability, claimed: &[Claimed]) -> Result<(), Refused> {
+pub(in crate::flows) async fn check(
+    app: &App,
+    available: &Availability,
+    claimed: &[Claimed],
+) -> Result<(), Refused> {
     let claim = whole(claimed);
     available.may_keep(claim)?;
     let deadline = Instant::now() + CHECK_WITHIN;
@@ -500,7 +506,7 @@ fn said(request: &BookRequest) -> String {
 }
 
 /// The id made of the top 120 of these bits: 24 characters of base32hex.
-pub(super) fn booking_id(bits: u128) -> BookingId {
+pub(in crate::flows) fn booking_id(bits: u128) -> BookingId {
     const ALPHABET: [char; 32] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j',
         'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v',

@@ -5,7 +5,7 @@
 //! it, never who the guest is or what anybody wrote: whoever may know asks the API.
 //!
 //! A change may be told of twice, and then both events have one `id`: it is made of what the change is. The forms are
-//! `infra/events/*.json`; a field more is no new form, anything else is.
+//! `lib/src/events/*.json`; a field more is no new form, anything else is.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

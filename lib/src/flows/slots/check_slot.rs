@@ -1,9 +1,9 @@
 //! Is this start free? One Query of its days, as the listing would say.
 
-use super::availability::{Availability, Refused, days_of};
-use super::hold::{HoldError, SlotRequest, offer};
 use crate::app::App;
 use crate::domain::{Span, Tenant};
+use crate::flows::bookings::hold::{HoldError, SlotRequest, offer};
+use crate::flows::slots::availability::{Availability, Refused, days_of};
 
 /// Whether a start could be taken now, and if not, why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,16 +1,16 @@
 //! Reschedule: the booking gives up its cells and takes others in one transaction, under the conditions of a hold. It
 //! keeps its id, its guest and its manage token; the calendar follows.
 
-use super::availability::{Availability, Refused};
-use super::book::check;
-use super::hold::{Alternatives, HoldError, TRIES, claim, lost, read_wave};
-use super::keys::KeyError;
-use super::manage_token::ManageToken;
-use super::once::{Attempt, IdempotencyKey, Unrepeatable, done};
-use super::push::push_within;
-use super::steps::{StepError, read_booking, read_managed};
 use crate::app::App;
 use crate::domain::{Booking, BookingId, EventType, Reach, StepRefused, Tenant, Tick};
+use crate::flows::bookings::book::check;
+use crate::flows::bookings::hold::{Alternatives, HoldError, TRIES, claim, lost, read_wave};
+use crate::flows::bookings::manage_token::ManageToken;
+use crate::flows::bookings::transition::{StepError, read_booking, read_managed};
+use crate::flows::idempotency::{Attempt, IdempotencyKey, Unrepeatable, done};
+use crate::flows::keys::KeyError;
+use crate::flows::slots::availability::{Availability, Refused};
+use crate::flows::sync::push::push_within;
 use crate::store::StoreError;
 
 /// Why a booking was not moved.

@@ -8,7 +8,7 @@ const FIRST_SECONDS: i64 = 30;
 const LONGEST_SECONDS: i64 = 3600;
 
 /// The pause after this many failures in a row (at least 1), or what the provider asked for when that is longer.
-pub(super) fn pause(failures: u32, asked: Option<Duration>) -> TimeDelta {
+pub(in crate::flows) fn pause(failures: u32, asked: Option<Duration>) -> TimeDelta {
     let doubled = FIRST_SECONDS.checked_shl(failures.saturating_sub(1).min(16)).unwrap_or(LONGEST_SECONDS);
     let most = doubled.clamp(FIRST_SECONDS, LONGEST_SECONDS);
     // Half fixed, half jitter: never at once, never all together.

@@ -2,16 +2,16 @@
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-use super::availability::{Availability, Refused, days_of};
-use super::hold_token::HoldToken;
-use super::once::{Attempt, IdempotencyKey, Unrepeatable, done};
 use crate::app::App;
 use crate::domain::slots::nearest;
 use crate::domain::{Claimed, Day, EventType, EventTypeSlug, IntegrationId, Span, Tenant, Tick, Ticks};
+use crate::flows::bookings::hold_token::HoldToken;
+use crate::flows::idempotency::{Attempt, IdempotencyKey, Unrepeatable, done};
+use crate::flows::slots::availability::{Availability, Refused, days_of};
 use crate::store::StoreError;
 
 /// A revision that moves this often while one guest holds is a calendar being pulled all the time.
-pub(super) const TRIES: u32 = 4;
+pub(in crate::flows) const TRIES: u32 = 4;
 /// How far around a lost slot alternatives are looked for, and how many are named.
 const AROUND: (TimeDelta, TimeDelta) = (TimeDelta::days(2), TimeDelta::days(14));
 const ALTERNATIVES: usize = 5;
@@ -169,7 +169,7 @@ pub async fn release(
 }
 
 /// Bits that nobody can guess.
-pub(super) fn random_bits() -> Result<[u8; 16], StoreError> {
+pub(in crate::flows) fn random_bits() -> Result<[u8; 16], StoreError> {
     let mut bits = [0; 16];
     let random = ring::rand::SystemRandom::new();
     ring::rand::SecureRandom::fill(&random, &mut bits).map_err(|_unspecified| StoreError::Busy)?;
@@ -177,7 +177,7 @@ pub(super) fn random_bits() -> Result<[u8; 16], StoreError> {
 }
 
 /// The event type and one of its lengths.
-pub(super) async fn offer(
+pub(in crate::flows) async fn offer(
     app: &App,
     tenant: &Tenant,
     slug: &EventTypeSlug,
@@ -190,7 +190,7 @@ pub(super) async fn offer(
 }
 
 /// The cells that a start takes, buffers included.
-pub(super) fn claim(event_type: &EventType, start: Tick, length: Ticks) -> Vec<Claimed> {
+pub(in crate::flows) fn claim(event_type: &EventType, start: Tick, length: Ticks) -> Vec<Claimed> {
     let cells = event_type.claim(start, length).by_day();
     cells.map(|cells| Claimed { host: event_type.host.clone(), cells }).collect()
 }
@@ -200,7 +200,7 @@ pub(super) fn claim(event_type: &EventType, start: Tick, length: Ticks) -> Vec<C
 ///
 /// Side by side is not at once: a calendar may become active and be read in between, and its busy bits would then
 /// look like those of nobody. Bits of an integration that the host's reading does not count make it read again.
-pub(super) async fn read_wave(
+pub(in crate::flows) async fn read_wave(
     app: &App,
     tenant: &Tenant,
     event_type: &EventType,
@@ -229,7 +229,7 @@ pub(super) async fn read_wave(
 }
 
 /// Why a slot cannot be had, with what is free nearby where that helps.
-pub(super) async fn lost(
+pub(in crate::flows) async fn lost(
     app: &App,
     tenant: &Tenant,
     event_type: &EventType,

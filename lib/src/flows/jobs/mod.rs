@@ -1,0 +1,3 @@
+//! What is too long for one request.
+
+pub(in crate::flows) mod guests;
