@@ -8,25 +8,17 @@ use aws_sdk_eventbridge::error::ProvideErrorMetadata;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
 use crate::aws::{Lazy, silence};
+use crate::events::Event;
 
 /// The source of every event of ours.
 pub const SOURCE: &str = "holdfast";
-/// An integration or a booking is due: the detail is a [`crate::flows::Work`].
+/// Something is due: the detail is a [`crate::flows::QueueMessage`].
 pub const SYNC_DUE: &str = "sync.due";
 
 const AT_ONCE: usize = 10;
 const TRIES: u32 = 4;
 /// After this nothing more is given to the bus: the caller has to say what it could not do while it can.
 const WITHIN: Duration = Duration::from_secs(15);
-
-/// One event to publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// What happened, e.g. `booking.confirmed`.
-    pub detail_type: String,
-    /// The event's JSON object.
-    pub detail: String,
-}
 
 /// Not every event was taken, for as long as it was tried.
 #[derive(Debug, thiserror::Error)]

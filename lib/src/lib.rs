@@ -6,7 +6,8 @@
 //! | [`domain`] | std, serde, chrono, chrono-tz, thiserror | async, clock, environment, SDK types, HTTP status, logs |
 //! | [`store`], [`vault`] | domain, aws (the store also the clock) | HTTP status, decisions |
 //! | [`calendars`] | domain, clock | the table, KMS |
-//! | [`flows`] | domain, store, vault, calendars, clock, bus, app | axum, status codes, HTML |
+//! | [`events`] | domain | network, HTML |
+//! | [`flows`] | domain, store, vault, calendars, events, clock, bus, app | axum, status codes, HTML |
 //! | [`ics`] | domain | async, clock, the table |
 //! | [`http`] | domain, flows, errors of the rest, app | SDK calls |
 
@@ -17,6 +18,7 @@ pub mod calendars;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod events;
 pub mod flows;
 pub mod http;
 pub mod ics;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::BookingId;
+use crate::domain::{BookingId, HostId};
 
 /// A text that can be neither the id of a calendar nor of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,23 +74,42 @@ fn is_foreign_id(text: &str) -> bool {
         && !matches!(text, "." | "..")
 }
 
+/// Which event of ours: the key under which it is created, so that creating it twice creates it once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EventKey {
+    /// The booking that it stands for.
+    pub booking: BookingId,
+    /// In whose calendar.
+    pub host: HostId,
+    /// Which writing of it: the id of a deleted event cannot be used again.
+    pub generation: u32,
+}
+
 impl EventId {
-    /// The id of a booking's event: `hf`, the booking's own characters, `g`, the generation in hex.
+    /// The id of an event of ours at a provider that takes our ids: `hf`, the booking's own characters, `h`, the host's
+    /// in hex, `g`, the generation in hex.
     ///
-    /// A calendar never takes the id of a deleted event again, so writing anew needs a new generation. All of
-    /// it lies in `[a-v0-9]`, as Google asks; hex has no `g`, so the last one always is the separator.
-    pub fn of(booking: &BookingId, generation: u32) -> Self {
-        let own = booking.as_str().strip_prefix("bkg_").unwrap_or_default();
-        Self(format!("hf{own}g{generation:x}"))
+    /// All of it lies in `[a-v0-9]`, as Google asks; hex has neither `g` nor `h`, so the last ones are the separators.
+    pub fn of(key: &EventKey) -> Self {
+        let booking = key.booking.as_str().strip_prefix("bkg_").unwrap_or_default();
+        let host = key.host.as_str().strip_prefix("hst_").unwrap_or_default();
+        let host: String = host.bytes().map(|byte| format!("{byte:02x}")).collect();
+        Self(format!("hf{booking}h{host}g{:x}", key.generation))
     }
 
-    /// The booking and the generation that this id was made from, or `None` for anybody else's event.
-    pub fn booking_and_generation(&self) -> Option<(BookingId, u32)> {
-        let (own, digits) = self.0.strip_prefix("hf")?.rsplit_once('g')?;
-        let booking = format!("bkg_{own}").parse::<BookingId>().ok()?;
+    /// The key that this id was made from, or `None` for anybody else's event.
+    pub fn key(&self) -> Option<EventKey> {
+        let (rest, digits) = self.0.strip_prefix("hf")?.rsplit_once('g')?;
         let generation = u32::from_str_radix(digits, 16).ok()?;
-        // One spelling for each pair: `+1`, `01` and `A` name nothing of ours.
-        (Self::of(&booking, generation) == *self).then_some((booking, generation))
+        let (booking, host) = rest.rsplit_once('h')?;
+        let booking = format!("bkg_{booking}").parse::<BookingId>().ok()?;
+        let (pairs, odd) = host.as_bytes().as_chunks::<2>();
+        let read = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let host = String::from_utf8(pairs.iter().map(read).collect::<Option<Vec<_>>>()?).ok()?;
+        let host = format!("hst_{host}").parse::<HostId>().ok().filter(|_| odd.is_empty())?;
+        let key = EventKey { booking, host, generation };
+        // One spelling for each key: `+1`, `01` and `A` name nothing of ours.
+        (Self::of(&key) == *self).then_some(key)
     }
 }
 
@@ -102,34 +121,40 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_event_id_leads_back_to_its_booking_and_fits_google(
-            own in "[0-9a-v]{4,32}", generation in any::<u32>()
+        fn an_event_id_leads_back_to_its_key_and_fits_google(
+            own in "[0-9a-v]{4,32}", host in "[0-9a-z]{4,32}", generation in any::<u32>()
         ) {
-            let booking: BookingId = format!("bkg_{own}").parse().unwrap();
-            let id = EventId::of(&booking, generation);
+            let (booking, host) = (format!("bkg_{own}").parse().unwrap(), format!("hst_{host}").parse().unwrap());
+            let key = EventKey { booking, host, generation };
+            let id = EventId::of(&key);
             prop_assert!((5..=1024).contains(&id.as_str().len()));
             prop_assert!(id.as_str().bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v')));
-            prop_assert_eq!(id.booking_and_generation(), Some((booking, generation)));
+            prop_assert_eq!(id.key(), Some(key));
         }
 
         #[test]
-        fn any_text_is_ours_only_in_its_one_spelling(text in "hf[0-9a-w]{3,12}g[0-9a-gA-F+]{0,9}") {
+        fn any_text_is_ours_only_in_its_one_spelling(text in "hf[0-9a-w]{3,12}h[0-9a-fA-F+]{0,12}g[0-9a-gA-F+]{0,9}") {
             let id: EventId = text.parse().unwrap();
-            if let Some((booking, generation)) = id.booking_and_generation() {
-                prop_assert_eq!(EventId::of(&booking, generation), id);
+            if let Some(key) = id.key() {
+                prop_assert_eq!(EventId::of(&key), id);
             }
         }
     }
 
     #[test]
     fn other_peoples_events_are_not_ours() {
-        for text in ["hfaaaag", "hfaaaag01", "hfaaaag+1", "hfaaaagA", "aaaag1", "hfaaag1", "hfaaaag100000000"]
-        {
-            assert_eq!(text.parse::<EventId>().unwrap().booking_and_generation(), None, "{text}");
+        let ours: EventId = "hfaaaah61646131g1".parse().unwrap();
+        assert_eq!(ours.key().map(|key| key.host.to_string()).as_deref(), Some("hst_ada1"));
+        for text in [
+            "hfaaaah61646131g", "hfaaaah61646131g01", "hfaaaah61646131g+1", "hfaaaah61646131gA",
+            "aaaah61646131g1", "hfaaah61646131g1", "hfaaaah6164613g1", "hfaaaah6164613Ag1", "hfaaaag1",
+            "hfaaaah61646131g100000000",
+        ] {
+            assert_eq!(text.parse::<EventId>().unwrap().key(), None, "{text}");
         }
         // An instance of an event of ours that its owner made repeat is a copy, not the event.
-        let instance: EventId = "hfaaaag1_20261120T090000Z".parse().unwrap();
-        assert_eq!(instance.booking_and_generation(), None);
+        let instance: EventId = "hfaaaah61646131g1_20261120T090000Z".parse().unwrap();
+        assert_eq!(instance.key(), None);
     }
 
     #[test]

@@ -26,9 +26,9 @@ use url::Url;
 
 pub use self::error::CalendarError;
 pub use self::http::Http;
-pub use self::ids::{CalendarId, EventId, ForeignIdError};
+pub use self::ids::{CalendarId, EventId, EventKey, ForeignIdError};
 pub use self::oauth::ClientSecret;
-use crate::domain::{BookingId, Conference, IntegrationId, Provider, Span, Visibility};
+use crate::domain::{Conference, IntegrationId, Provider, Span, Visibility};
 
 /// The private property under which an event of ours names its integration.
 pub const INTEGRATION_PROPERTY: &str = "holdfast_integration";
@@ -86,8 +86,18 @@ pub trait Calendar: Send + Sync + Debug {
         id: &EventId,
     ) -> Result<Placed, CalendarError>;
 
-    /// Writes a new event. `Conflict` says that the id is taken, perhaps by an earlier try of one's own whose
-    /// answer was lost: read the event, then update it.
+    /// The event that an earlier try with this draft's key has made, whose answer may have been lost. `Gone` when it
+    /// was made and deleted since, `NotFound` when there is none.
+    async fn find_event(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        draft: &EventDraft,
+    ) -> Result<Placed, CalendarError>;
+
+    /// Writes a new event under the draft's key. `Conflict` says that the key is taken, perhaps by an earlier try of
+    /// one's own whose answer was lost: find the event, then update it. The answer names the event, which need not be
+    /// the name that was asked for.
     async fn insert_event(
         &self,
         call: Call<'_>,
@@ -100,6 +110,7 @@ pub trait Calendar: Send + Sync + Debug {
         &self,
         call: Call<'_>,
         calendar: &CalendarId,
+        id: &EventId,
         draft: &EventDraft,
     ) -> Result<Placed, CalendarError>;
 
@@ -243,10 +254,8 @@ impl Busy {
 pub struct OwnEvent {
     /// Its id.
     pub id: EventId,
-    /// The booking that it stands for.
-    pub booking: BookingId,
-    /// Which writing of it this is.
-    pub generation: u32,
+    /// What it stands for.
+    pub key: EventKey,
     /// When it starts, to the second.
     pub starts_at: DateTime<Utc>,
     /// When it ends, to the second.
@@ -262,10 +271,8 @@ pub struct OwnEvent {
 /// An event as it should stand in the calendar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventDraft {
-    /// Its id, made by [`EventId::of`].
-    pub id: EventId,
-    /// The booking that it stands for.
-    pub booking: BookingId,
+    /// Under which key it is created.
+    pub key: EventKey,
     /// The integration that writes it.
     pub integration: IntegrationId,
     /// When it starts.
@@ -303,6 +310,8 @@ pub struct Guest {
 /// What the calendar says of an event that stands. One that was cancelled or deleted is [`CalendarError::Gone`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
+    /// Its id, as the provider says it.
+    pub id: EventId,
     /// Its version at the provider.
     pub etag: Option<String>,
     /// When it starts, to the second.

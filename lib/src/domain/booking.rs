@@ -1,11 +1,11 @@
-//! A booking, the states it goes through, and its tie to a calendar event.
+//! A booking and the states it goes through. What stands of it in calendars is in its agenda entries.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BookingId, Cells, EventTypeSlug, HostId, IntegrationId, Location, Span, Tenant, Tick, Ticks, Visibility,
+    Actor, BookingId, Claim, EventType, EventTypeSlug, HostId, Location, ScheduleId, Span, Tenant, Tick, Ticks, Visibility,
 };
 
 /// Where a booking stands.
@@ -58,6 +58,11 @@ impl BookingStatus {
         !matches!(self, Self::Cancelled | Self::Declined)
     }
 
+    /// Whether an event should stand for it in a calendar: from the host's yes on, unless it was ended.
+    pub fn wants_event(self) -> bool {
+        self.holds_cells() && self != Self::Pending
+    }
+
     /// Whether a step from here to `next` is legal.
     ///
     /// ```
@@ -98,23 +103,6 @@ pub struct Guest {
     pub locale: Option<String>,
 }
 
-/// Cells of one host that a booking owns. Stored with it: releasing never recomputes them from settings that
-/// may have changed since.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claimed {
-    /// Whose day.
-    pub host: HostId,
-    /// Which cells of which day.
-    pub cells: Cells,
-}
-
-impl Claimed {
-    /// Whether both are of one day of one host.
-    pub fn is_same_day(&self, other: &Self) -> bool {
-        self.host == other.host && self.cells.day == other.cells.day
-    }
-}
-
 /// What was agreed when the booking was made. Kept with it: settings that change later change no booking, and a push
 /// need not read them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +113,15 @@ pub struct Terms {
     pub host_name: String,
     /// The zone of the schedule that offered it.
     pub time_zone: Tz,
+    /// The schedule of its organizer that offered it; the host's default when `None`.
+    #[serde(default)]
+    pub schedule: Option<ScheduleId>,
+    /// Kept free before it.
+    #[serde(default)]
+    pub buffer_before: Ticks,
+    /// Kept free after it.
+    #[serde(default)]
+    pub buffer_after: Ticks,
     /// Template of the calendar event's title; a default one when `None`.
     #[serde(default)]
     pub event_title: Option<String>,
@@ -146,17 +143,6 @@ pub struct Terms {
     /// The least time before the start at which its guest may still move it.
     #[serde(default)]
     pub reschedule_notice: Ticks,
-}
-
-/// Who made a booking.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MadeBy {
-    /// The guest, through the public API or page.
-    #[default]
-    Guest,
-    /// The host or an admin.
-    Host,
 }
 
 /// The video conference that the calendar made with the event.
@@ -185,53 +171,20 @@ impl Conference {
     }
 }
 
-/// The calendar that a booking is written to, decided when it was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CalendarLink {
-    /// Through which integration.
-    pub integration: IntegrationId,
-    /// Into which calendar.
-    pub calendar: String,
-    /// Which attempt at an event: the event's id is made from it, because an id cannot be used again after its
-    /// event was deleted.
-    pub generation: u32,
-}
-
-/// What the calendar was last told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pushed {
-    /// The booking's version that the event shows.
-    pub version: u64,
-    /// The event's time.
-    pub span: Span,
-    /// The event's tag at the provider.
-    #[serde(default)]
-    pub etag: Option<String>,
-}
-
-/// How a booking and its calendar agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CalendarSync {
-    /// The calendar shows this version.
-    Synced,
-    /// It will, once the calendar can be reached.
-    Pending,
-    /// It is not to.
-    Off,
-}
-
-impl CalendarSync {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Synced, Self::Pending, Self::Off];
-
-    /// The word in bodies.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Synced => "synced",
-            Self::Pending => "pending",
-            Self::Off => "off",
-        }
-    }
+/// A counter towards which a booking counts, under the number that it may not pass. Kept with the booking, so that
+/// ending it lowers what making it raised, whatever the limits are by then.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Counter {
+    /// Bookings of one event type on one local date of its organizer's schedule.
+    EventTypeDay {
+        /// The organizer, in whose partition the counter lies.
+        host: HostId,
+        /// The event type.
+        event_type: EventTypeSlug,
+        /// The local date.
+        date: NaiveDate,
+    },
 }
 
 /// A slot that a guest has taken.
@@ -241,8 +194,6 @@ pub struct Booking {
     pub id: BookingId,
     /// Whose it is.
     pub tenant: Tenant,
-    /// Who is booked.
-    pub host: HostId,
     /// What was booked.
     pub event_type: EventTypeSlug,
     /// The event type's title at the time.
@@ -255,8 +206,9 @@ pub struct Booking {
     pub start: Tick,
     /// Its length, without buffers.
     pub length: Ticks,
-    /// The cells it owns, buffers included.
-    pub claimed: Vec<Claimed>,
+    /// Who is booked, the organizer first, and the cells that it owns of each, buffers included.
+    #[serde(rename = "hosts")]
+    pub claim: Claim,
     /// Who booked.
     pub guest: Guest,
     /// Answers to the event type's questions: a JSON object, as text.
@@ -268,19 +220,7 @@ pub struct Booking {
     /// Free-form JSON object of the booker, as text.
     #[serde(default)]
     pub metadata: Option<String>,
-    /// Where its event is; `None` when it is not to be in a calendar.
-    #[serde(default)]
-    pub calendar: Option<CalendarLink>,
-    /// What the calendar was last told; `None` before the first push and after a removal.
-    #[serde(default)]
-    pub pushed: Option<Pushed>,
-    /// The version of which nothing more is to be pushed: its push has succeeded or been given up.
-    #[serde(default)]
-    pub settled_version: u64,
-    /// Pushes that failed since the last that did not; once all is pushed, reads that did not find its conference.
-    #[serde(default)]
-    pub push_failures: u32,
-    /// When something is to be done about it: an unfinished push, a conference that is awaited.
+    /// When something is to be done about it: the earliest of answer and erasure.
     #[serde(default, with = "chrono::serde::ts_seconds_option")]
     pub due_at: Option<DateTime<Utc>>,
     /// SHA-256 of the request that made it, so that the same request finds it and another one is refused.
@@ -294,14 +234,15 @@ pub struct Booking {
     #[serde(default)]
     pub terms: Box<Terms>,
     /// Who made it.
-    #[serde(default)]
-    pub made_by: MadeBy,
+    pub created_by: Actor,
+    /// Who made its present version.
+    pub changed_by: Actor,
     /// While `pending`: when it is declined if nobody has answered.
     #[serde(default, with = "chrono::serde::ts_seconds_option")]
     pub answer_by: Option<DateTime<Utc>>,
-    /// The local date under which it counts towards its event type's daily limit.
-    #[serde(default)]
-    pub counted_on: Option<NaiveDate>,
+    /// The counters towards which it counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counters: Vec<Counter>,
     /// Why it was cancelled or declined, in the words of whoever did.
     #[serde(default)]
     pub reason: Option<String>,
@@ -313,10 +254,8 @@ pub struct Booking {
     pub erase_at: Option<DateTime<Utc>>,
 }
 
-/// A push that the request itself did not finish comes due this much later.
-const PUSH_GRACE: TimeDelta = TimeDelta::seconds(30);
 /// A booking may be started this long before its time.
-const EARLY: TimeDelta = TimeDelta::hours(1);
+const START_EARLIEST: TimeDelta = TimeDelta::hours(1);
 
 /// Why a booking cannot take a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -343,9 +282,19 @@ impl Booking {
         Span::new(self.start, self.start + self.length)
     }
 
-    /// Whether an event should stand in the calendar: once the host has said yes.
-    pub fn wants_event(&self) -> bool {
-        self.calendar.is_some() && self.status.holds_cells() && self.status != BookingStatus::Pending
+    /// The event type by which this booking is moved: today's hours, interval, notice and window, and of all else what
+    /// was agreed when it was made.
+    #[must_use]
+    pub fn agreed(&self, today: &EventType) -> EventType {
+        EventType {
+            hosts: self.claim.same_hosts().unwrap_or_else(|| today.hosts.clone()),
+            title: self.title.clone(),
+            lengths: vec![self.length],
+            schedule: self.terms.schedule.clone(),
+            buffer_before: self.terms.buffer_before,
+            buffer_after: self.terms.buffer_after,
+            ..today.clone()
+        }
     }
 
     /// Where to join by video; `None` when it takes place otherwise, or there is no link yet.
@@ -368,22 +317,12 @@ impl Booking {
         }
     }
 
-    /// How it and its calendar agree.
-    pub fn calendar_sync(&self) -> CalendarSync {
-        if self.calendar.is_none() {
-            CalendarSync::Off
-        } else if self.settled_version >= self.version {
-            if self.wants_event() && self.pushed.is_none() { CalendarSync::Off } else { CalendarSync::Synced }
-        } else {
-            CalendarSync::Pending
-        }
-    }
-
-    /// Itself after a step to another status. Who ends it early gives a reason, or none.
+    /// The next version, in another status. Whoever ends it early gives a reason, or none.
     pub fn step(
         &self,
         to: BookingStatus,
         reason: Option<String>,
+        by: Actor,
         now: DateTime<Utc>,
     ) -> Result<Self, StepRefused> {
         if !self.status.may_become(to) {
@@ -392,7 +331,7 @@ impl Booking {
         let starts_at = self.start.instant();
         match to {
             BookingStatus::Confirmed if now >= starts_at => return Err(StepRefused::TooLate),
-            BookingStatus::InProgress if now < starts_at - EARLY => return Err(StepRefused::TooEarly),
+            BookingStatus::InProgress if now < starts_at - START_EARLIEST => return Err(StepRefused::TooEarly),
             BookingStatus::Completed | BookingStatus::NoShow if now < starts_at => {
                 return Err(StepRefused::TooEarly);
             }
@@ -408,18 +347,25 @@ impl Booking {
         after.status = to;
         after.answer_by = None;
         after.reason = reason.or(after.reason);
-        Ok(after.changed_from(self, now))
+        if !to.holds_cells() {
+            after.counters.clear();
+        }
+        if !to.wants_event() {
+            after.conference = None;
+        }
+        Ok(after.next_version(by))
     }
 
-    /// Itself at another time, with other cells.
+    /// The next version, at another time with other cells; its length may differ.
     #[must_use]
-    pub fn moved(&self, start: Tick, claimed: Vec<Claimed>, now: DateTime<Utc>) -> Self {
+    pub fn moved(&self, to: Span, claim: Claim, by: Actor) -> Self {
         let mut after = self.clone();
-        after.erase_at = self.erase_at.map(|erase_at| erase_at + (start.instant() - self.start.instant()));
-        after.start = start;
-        after.claimed = claimed;
-        after.answer_by = after.answer_by.map(|answer_by| answer_by.min(start.instant()));
-        after.changed_from(self, now)
+        after.erase_at = self.erase_at.map(|erase_at| erase_at + (to.end.instant() - self.span().end.instant()));
+        after.start = to.start;
+        after.length = to.len();
+        after.claim = claim;
+        after.answer_by = after.answer_by.map(|answer_by| answer_by.min(to.start.instant()));
+        after.next_version(by)
     }
 
     /// Whether its guest may still cancel.
@@ -455,7 +401,7 @@ impl Booking {
         self.status == BookingStatus::Pending && self.answer_by.is_some_and(|answer_by| answer_by <= now)
     }
 
-    /// Itself without what its guest has told, of which nothing is left but that somebody was there.
+    /// A copy with the guest's data redacted. Its manage token is void.
     #[must_use]
     pub fn erased(&self) -> Self {
         let mut after = self.clone();
@@ -471,47 +417,23 @@ impl Booking {
         after.metadata = None;
         after.reason = None;
         after.erase_at = None;
-        // Whoever still has the guest's link shall not see even this.
+        // The guest's link must not show even this.
         after.token_generation += 1;
-        if self.settled_version >= self.version {
-            after.due_at = after.due_when_settled();
-        }
+        after.due_at = after.next_deadline();
         after
     }
 
-    /// The next version of `before`: to be pushed, unless no calendar has ever had anything to do with it.
+    /// The same booking as its next version, changed by this actor.
     #[must_use]
-    pub fn changed_from(mut self, before: &Self, now: DateTime<Utc>) -> Self {
-        self.version = before.version + 1;
-        self.push_failures = 0;
-        let is_unfinished = before.settled_version < before.version;
-        if before.wants_event() || before.pushed.is_some() || is_unfinished {
-            self.due_at = self.due_with_push(now);
-            self
-        } else {
-            self.made(now)
-        }
-    }
-
-    /// Itself when it has just been made: to be pushed if it wants an event.
-    #[must_use]
-    pub fn made(mut self, now: DateTime<Utc>) -> Self {
-        if self.wants_event() {
-            self.due_at = self.due_with_push(now);
-        } else {
-            self.settled_version = self.version;
-            self.due_at = self.due_when_settled();
-        }
+    pub fn next_version(mut self, by: Actor) -> Self {
+        self.version += 1;
+        self.changed_by = by;
+        self.due_at = self.next_deadline();
         self
     }
 
-    fn due_with_push(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let push = self.calendar.as_ref().map(|_| now + PUSH_GRACE);
-        [push, self.due_when_settled()].into_iter().flatten().min()
-    }
-
-    /// When something is to be done about it besides pushing: an answer that does not come, data to be erased.
-    pub fn due_when_settled(&self) -> Option<DateTime<Utc>> {
+    /// When something is to be done about it by itself: an answer that does not come, data to be erased.
+    pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
         let answer_by = self.answer_by.filter(|_| self.status == BookingStatus::Pending);
         [answer_by, self.erase_at].into_iter().flatten().min()
     }
@@ -523,8 +445,9 @@ mod tests {
 
     fn booking(status: BookingStatus) -> Booking {
         serde_json::from_value(serde_json::json!({
-            "id": "bkg_0123", "tenant": "demo", "host": "hst_ada1", "event_type": "intro", "title": "Intro",
-            "status": status, "version": 1, "start": 6_000_000, "length": 30, "claimed": [],
+            "id": "bkg_0123", "tenant": "demo", "event_type": "intro", "title": "Intro",
+            "status": status, "version": 1, "start": 6_000_000, "length": 30, "hosts": [],
+            "created_by": "guest", "changed_by": "guest",
             "guest": { "name": "Mary", "email": "mary@example.com", "time_zone": "UTC" },
             "fingerprint": "", "token_generation": 0, "created_at": 1_700_000_000,
         }))
@@ -550,7 +473,7 @@ mod tests {
                 Some(StepRefused::Illegal { from: BookingStatus::Declined, to: BookingStatus::Confirmed }),
             ),
         ] {
-            assert_eq!(booking(from).step(to, None, at).err(), refused, "{from:?} to {to:?}");
+            assert_eq!(booking(from).step(to, None, Actor::Host, at).err(), refused, "{from:?} to {to:?}");
         }
     }
 
@@ -558,22 +481,26 @@ mod tests {
     fn a_booking_that_moves_takes_its_times_along() {
         let mut pending = booking(BookingStatus::Pending);
         pending.answer_by = Some(pending.start.instant());
-        pending.erase_at = Some(pending.start.instant() + TimeDelta::days(2));
+        pending.erase_at = Some(pending.span().end.instant() + TimeDelta::days(2));
         let earlier = pending.start - Ticks::ONE;
-        let moved = pending.moved(earlier, Vec::new(), DateTime::UNIX_EPOCH);
+        let longer = Span::new(earlier, earlier + Ticks::from_minutes(60).unwrap());
+        let moved = pending.moved(longer, pending.claim.clone(), Actor::Host);
         assert_eq!(moved.answer_by, Some(earlier.instant()));
-        assert_eq!(moved.erase_at, Some(earlier.instant() + TimeDelta::days(2)));
-        assert_eq!((moved.due_at, moved.version), (moved.answer_by, 2));
+        assert_eq!(moved.erase_at, Some(longer.end.instant() + TimeDelta::days(2)));
+        assert_eq!((moved.due_at, moved.version, moved.span()), (moved.answer_by, 2, longer));
+        assert_eq!((moved.created_by, moved.changed_by), (Actor::Guest, Actor::Host));
     }
 
     #[test]
-    fn a_pending_booking_is_due_when_its_answer_is_and_has_nothing_to_push() {
+    fn a_booking_is_due_at_its_earliest_deadline() {
         let mut pending = booking(BookingStatus::Pending);
-        pending.answer_by = Some(pending.start.instant());
-        let pending = pending.made(DateTime::UNIX_EPOCH);
-        assert_eq!((pending.due_at, pending.settled_version), (pending.answer_by, 1));
-        let confirmed = pending.step(BookingStatus::Confirmed, None, DateTime::UNIX_EPOCH).unwrap();
-        assert_eq!((confirmed.due_at, confirmed.answer_by, confirmed.version), (None, None, 2));
+        let starts_at = pending.start.instant();
+        pending.answer_by = Some(starts_at);
+        pending.erase_at = Some(starts_at + TimeDelta::days(2));
+        assert_eq!(pending.next_deadline(), Some(starts_at));
+        let confirmed =
+            pending.step(BookingStatus::Confirmed, None, Actor::Host, DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!((confirmed.due_at, confirmed.answer_by, confirmed.version), (pending.erase_at, None, 2));
     }
 
     #[test]

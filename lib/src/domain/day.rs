@@ -3,17 +3,18 @@
 //! The rule it keeps: a cell is taken while its number is greater than now. An expired hold is simply a small
 //! number, so nothing has to clean it up; a booking is a number that no clock reaches.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Cells, Day, DayBits, IntegrationId, Timeline};
+use super::{Cells, Day, DayBits, EventTypeSlug, IntegrationId, Timeline};
 
 const NONCES: u128 = 1_000_000_000_000_000_000;
 
-/// The number in a claimed cell: `expiry_seconds * 10^18 + nonce` for a hold, `9 * 10^30` for a booking.
+/// The number in a claimed cell, which says whose it is: `expiry_seconds * 10^18 + nonce` for a hold, `9 * 10^30`
+/// for a booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Claim(u128);
+pub struct CellOwner(u128);
 
-impl Claim {
+impl CellOwner {
     /// A booking's: greater than any hold's.
     pub const BOOKED: Self = Self(9_000_000_000_000_000_000_000_000_000_000);
 
@@ -22,7 +23,7 @@ impl Claim {
         Self(seconds(expires_at) * NONCES + u128::from(nonce) % NONCES)
     }
 
-    /// The bound above which a claim is alive.
+    /// The bound above which an owner is alive.
     pub fn now(now: DateTime<Utc>) -> Self {
         Self(seconds(now) * NONCES)
     }
@@ -62,19 +63,19 @@ pub struct DayState {
     pub revision: Option<u64>,
     /// Busy bits by integration, in the order of their ids.
     pub busy: Vec<(IntegrationId, DayBits)>,
-    /// Claimed cells, in no order.
-    pub claims: Vec<(u16, Claim)>,
+    /// Claimed cells and whose they are, in no order.
+    pub owners: Vec<(u16, CellOwner)>,
 }
 
 impl DayState {
     /// A day without an item.
     pub fn empty(day: Day) -> Self {
-        Self { day, revision: None, busy: Vec::new(), claims: Vec::new() }
+        Self { day, revision: None, busy: Vec::new(), owners: Vec::new() }
     }
 
     /// What is stored in a cell, alive or not.
-    pub fn claim(&self, cell: u16) -> Option<Claim> {
-        self.claims.iter().find(|(at, _)| *at == cell).map(|(_, claim)| *claim)
+    pub fn owner(&self, cell: u16) -> Option<CellOwner> {
+        self.owners.iter().find(|(at, _)| *at == cell).map(|(_, owner)| *owner)
     }
 
     /// The busy bits of an integration; empty when it has none.
@@ -83,8 +84,8 @@ impl DayState {
     }
 
     /// Whether all these cells hold exactly this number.
-    pub fn is_all(&self, cells: Cells, claim: Claim) -> bool {
-        (cells.from..cells.to).all(|cell| self.claim(cell) == Some(claim))
+    pub fn is_all(&self, cells: Cells, owner: CellOwner) -> bool {
+        (cells.from..cells.to).all(|cell| self.owner(cell) == Some(owner))
     }
 
     /// Marks what is taken at `now` and what is busy by one of `active`. Bits of other integrations are
@@ -100,8 +101,36 @@ impl DayState {
                 timeline.block_day(self.day, bits);
             }
         }
-        for (cell, _) in self.claims.iter().filter(|(_, claim)| claim.is_alive(now)) {
+        for (cell, _) in self.owners.iter().filter(|(_, owner)| owner.is_alive(now)) {
             timeline.block(Cells { day: self.day, from: *cell, to: cell + 1 }.span());
         }
+    }
+}
+
+/// What one counter says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// Of which event type.
+    pub event_type: EventTypeSlug,
+    /// On which local date.
+    pub date: NaiveDate,
+    /// How many bookings.
+    pub bookings: i64,
+}
+
+/// Days of a host with the counters among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostDays {
+    /// The days.
+    pub days: Vec<DayState>,
+    /// The counters.
+    pub counts: Vec<Count>,
+}
+
+impl HostDays {
+    /// Whether there is room for one more booking of an event type on a local date.
+    pub fn has_room(&self, event_type: &EventTypeSlug, date: NaiveDate, most: u16) -> bool {
+        let of = |count: &&Count| count.event_type == *event_type && count.date == date;
+        self.counts.iter().find(of).is_none_or(|count| count.bookings < i64::from(most))
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{EventTypeSlug, HostId, ScheduleId, Span, Tick, Ticks};
+use super::{EventTypeSlug, Hosts, ScheduleId, Span, Tick, Ticks};
 
 /// The farthest that a host can be booked ahead: two years.
 const LONGEST_WINDOW_DAYS: u16 = 730;
@@ -27,8 +27,8 @@ const EARLIEST_REMINDER: u16 = 40_320;
 pub struct EventType {
     /// Its name in the tenant's public URLs.
     pub slug: EventTypeSlug,
-    /// Who is booked.
-    pub host: HostId,
+    /// Who is booked, all of them at once; the first organises.
+    pub hosts: Hosts,
     /// What guests call it.
     pub title: String,
     /// What guests are told about it.
@@ -248,21 +248,21 @@ impl EventType {
         }
     }
 
-    /// What a slot takes from its host's time, buffers included.
+    /// What a slot takes from its hosts' time, buffers included.
     ///
     /// ```
     /// use holdfast::domain::{EventType, Tick, Ticks};
     ///
     /// let intro: EventType = serde_json::from_value(serde_json::json!({
-    ///     "slug": "intro", "host": "hst_ada1", "title": "Intro", "lengths": [30], "interval": 15,
+    ///     "slug": "intro", "hosts": ["hst_ada1"], "title": "Intro", "lengths": [30], "interval": 15,
     ///     "buffer_before": 10, "buffer_after": 5, "window_days": 30, "active": true,
     /// })).unwrap();
     /// let start = Tick::exact("2027-03-15T09:00:00Z".parse().unwrap()).unwrap();
-    /// let claim = intro.claim(start, intro.length(None).unwrap());
-    /// assert_eq!(claim.start.instant().to_rfc3339(), "2027-03-15T08:50:00+00:00");
-    /// assert_eq!(claim.end.instant().to_rfc3339(), "2027-03-15T09:35:00+00:00");
+    /// let occupied = intro.occupied_span(start, intro.length(None).unwrap());
+    /// assert_eq!(occupied.start.instant().to_rfc3339(), "2027-03-15T08:50:00+00:00");
+    /// assert_eq!(occupied.end.instant().to_rfc3339(), "2027-03-15T09:35:00+00:00");
     /// ```
-    pub fn claim(&self, start: Tick, length: Ticks) -> Span {
+    pub fn occupied_span(&self, start: Tick, length: Ticks) -> Span {
         Span::new(start - self.buffer_before, start + length + self.buffer_after)
     }
 
@@ -287,7 +287,7 @@ mod tests {
 
     fn intro() -> EventType {
         serde_json::from_value(serde_json::json!({
-            "slug": "intro", "host": "hst_ada1", "title": "Intro", "lengths": [30, 60], "interval": 15,
+            "slug": "intro", "hosts": ["hst_ada1"], "title": "Intro", "lengths": [30, 60], "interval": 15,
             "notice": 120, "window_days": 30, "active": true,
         }))
         .unwrap()

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{HostId, Schedule, ScheduleId};
+use super::{EventType, HostId, Integration, Schedule, ScheduleId};
 
 /// A person who can be booked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,4 +44,32 @@ pub struct HostSchedule {
     /// Raised by every change: the `ETag`.
     #[serde(default)]
     pub revision: u64,
+}
+
+/// The host's header, schedules and integrations: one partition, one Query.
+#[derive(Clone, Debug)]
+pub struct HostItems {
+    /// The header.
+    pub host: Host,
+    /// All schedules.
+    pub schedules: Vec<HostSchedule>,
+    /// All integrations that are not forgotten, disconnected ones too.
+    pub integrations: Vec<Integration>,
+}
+
+impl HostItems {
+    /// The integrations whose word counts.
+    pub fn active(&self) -> impl Iterator<Item = &Integration> + Clone {
+        self.integrations.iter().filter(|integration| integration.is_active())
+    }
+
+    /// The hours that an event type goes by. The schedule that it names is its organizer's; other hosts go by their
+    /// default. Hours of a schedule that does not exist, or of an archived host, are none: nothing is offered.
+    pub fn schedule(&self, event_type: &EventType) -> Option<&Schedule> {
+        let is_organizer = *event_type.hosts.organizer() == self.host.id;
+        let named = event_type.schedule.as_ref().filter(|_| is_organizer);
+        let id = named.unwrap_or(&self.host.default_schedule);
+        let schedule = self.schedules.iter().find(|schedule| schedule.id == *id)?;
+        (!self.host.archived).then_some(&schedule.hours)
+    }
 }

@@ -91,6 +91,12 @@ id!(
     |text| has_prefix(text, "sch_")
 );
 id!(
+    /// A job. `job_` and 4 to 32 lower-case letters or digits.
+    JobId,
+    "job_ followed by 4 to 32 lower-case letters or digits",
+    |text| has_prefix(text, "job_")
+);
+id!(
     /// An event type, by the slug that stands in its tenant's public URLs.
     EventTypeSlug,
     "1 to 60 lower-case letters, digits and inner hyphens",
@@ -98,10 +104,17 @@ id!(
 );
 
 impl BookingId {
-    /// The id of these characters of base32hex; any other character is left out.
-    pub fn from_base32hex(characters: &str) -> Self {
-        let kept = characters.chars().filter(|c| matches!(c, '0'..='9' | 'a'..='v')).take(32);
-        Self("bkg_".chars().chain(kept).collect())
+    /// The id made of the top 120 of these bits: 24 characters of base32hex.
+    pub fn from_bits(bits: u128) -> Self {
+        const ALPHABET: [char; 32] = [
+            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j',
+            'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v',
+        ];
+        let letters = (0..24).map(|at| {
+            let index = usize::try_from((bits >> (123 - 5 * at)) & 31).unwrap_or(0);
+            ALPHABET.get(index).copied().unwrap_or('0')
+        });
+        Self("bkg_".chars().chain(letters).collect())
     }
 }
 
@@ -156,6 +169,16 @@ impl FromStr for Provider {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn booking_ids_are_well_formed_and_differ() {
+        for bits in [0, 1 << 8, u128::MAX, 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef] {
+            let id = BookingId::from_bits(bits);
+            assert_eq!(id.as_str().parse::<BookingId>(), Ok(id));
+        }
+        assert_ne!(BookingId::from_bits(1 << 8), BookingId::from_bits(0));
+        assert_eq!(BookingId::from_bits(1), BookingId::from_bits(0), "the lowest 8 bits are not used");
+    }
 
     #[test]
     fn no_tenant_is_called_like_another_place_beside_its_pages() {

@@ -1,32 +1,42 @@
 //! Pure rules: what a slot is, when it is free, what a booking may become. No clock, no network, no table.
 
+pub mod actor;
+pub mod agenda;
 pub mod booking;
+pub mod claim;
 pub mod day;
 pub mod event_type;
 pub mod grid;
 pub mod host;
 pub mod ids;
 pub mod integration;
+pub mod job;
 pub mod schedule;
+pub mod scope;
 pub mod slots;
-pub mod staff;
 pub mod template;
 pub mod tenant;
+pub mod timeline;
 pub mod zone;
 
-pub use booking::{
-    Booking, BookingStatus, CalendarLink, CalendarSync, Claimed, Conference, Guest, MadeBy, Pushed,
-    StepRefused, Terms,
+pub use actor::Actor;
+pub use agenda::{
+    AgendaEntry, Attempt, BookingRecord, CalendarRef, CalendarSync, EntryKey, EventLink, EventRef, Lease,
+    Shown,
 };
-pub use day::{Claim, DayState};
+pub use booking::{Booking, BookingStatus, Conference, Counter, Guest, StepRefused, Terms};
+pub use claim::{Claim, DayChange, HostCells, Hosts, MAX_HOSTS, ReadDays};
+pub use day::{CellOwner, Count, DayState, HostDays};
 pub use event_type::{EventType, Location, Question, QuestionKind, Visibility};
 pub use grid::{Cells, Day, DayBits, Span, Tick, Ticks};
-pub use host::{Host, HostSchedule};
-pub use ids::{BookingId, EventTypeSlug, HostId, IdError, IntegrationId, Provider, ScheduleId, Tenant};
+pub use host::{Host, HostItems, HostSchedule};
+pub use ids::{BookingId, EventTypeSlug, HostId, IdError, IntegrationId, JobId, Provider, ScheduleId, Tenant};
 pub use integration::{Freshness, Integration, IntegrationStatus};
+pub use job::{Job, JobKind, JobStatus};
 pub use schedule::{DayHours, Hours, HoursError, Schedule, TimeOfDay, Week};
-pub use slots::{LocalRun, Refusal, Timeline};
-pub use staff::Reach;
+pub use scope::Scope;
+pub use slots::{LocalRun, Refusal};
 pub use template::{Template, TemplateError};
 pub use tenant::TenantSettings;
+pub use timeline::Timeline;
 pub use zone::{LocalInstant, OffsetChange, Offsets, Rfc3339, local_days, start_of_local_day};

@@ -1,6 +1,6 @@
 //! Which starts are offered: within the host's hours, soon and late enough, on the interval, and free.
 //!
-//! The one rule: unknown is busy. A [`Timeline`] is blocked wherever nobody said that it is free, so a day that
+//! Unknown is busy: a [`Timeline`] is blocked wherever nobody said that it is free, so a day that
 //! was not read can be neither offered nor held.
 //!
 //! Starts lie on the wall clock at the hours' own beginning plus whole intervals: hours from 09:00 with an
@@ -13,121 +13,7 @@ use chrono::{DateTime, Utc};
 
 use super::schedule::{Stretch, pieces};
 use super::zone::{DAY_SECONDS, day_from_index, tick_from, tick_until};
-use super::{Day, DayBits, EventType, Offsets, Schedule, Span, Tick, Ticks};
-
-const WORD_TICKS: i64 = 64;
-
-/// What is blocked over a span, one bit for each 5 minutes. Everything outside the span is blocked.
-///
-/// ```
-/// use holdfast::domain::{Day, Span, Timeline};
-///
-/// let (day, next): (Day, Day) = ("2027-03-15".parse().unwrap(), "2027-03-16".parse().unwrap());
-/// let known = Timeline::over(day.span());
-/// assert!(!known.is_blocked(day.span()));
-/// // Nobody said that the next day is free.
-/// assert!(known.is_blocked(Span::new(day.start(), next.span().end)));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Timeline {
-    span: Span,
-    /// The tick of the first bit, a multiple of 64. A UTC day has 288 ticks, so each begins half a word in or
-    /// at a word, and its bits go in by halves of a word.
-    base: i64,
-    words: Vec<u64>,
-}
-
-impl Timeline {
-    /// All free from the start of this span to its end. Takes a bit per 5 minutes: 1 KB for 30 days.
-    pub fn over(span: Span) -> Self {
-        let first = span.start.index().div_euclid(WORD_TICKS);
-        let last = (span.end.index() + WORD_TICKS - 1).div_euclid(WORD_TICKS);
-        let words = vec![0; usize::try_from(last - first).unwrap_or(0)];
-        let mut timeline = Self { span, base: first * WORD_TICKS, words };
-        timeline.set(Span::new(timeline.tick(0), span.start));
-        timeline.set(Span::new(span.end, timeline.tick(timeline.words.len() * 64)));
-        timeline
-    }
-
-    /// Where anything can be free at all.
-    pub fn span(&self) -> Span {
-        self.span
-    }
-
-    /// Blocks this time.
-    pub fn block(&mut self, span: Span) {
-        self.set(span.intersect(self.span));
-    }
-
-    /// Blocks what is set in the bits of a UTC day.
-    pub fn block_day(&mut self, day: Day, bits: &DayBits) {
-        let (halves, _) = bits.as_bytes().as_chunks::<4>();
-        for (bit, half) in (day.start().index() - self.base..).step_by(32).zip(halves) {
-            if let Ok(bit) = usize::try_from(bit)
-                && let Some(word) = self.words.get_mut(bit / 64)
-            {
-                *word |= u64::from(u32::from_le_bytes(*half)) << (bit % 64);
-            }
-        }
-    }
-
-    /// Whether any of this time is blocked.
-    pub fn is_blocked(&self, span: Span) -> bool {
-        self.next_blocked(span.start) < span.end
-    }
-
-    /// The first blocked tick at or after this one. There always is one.
-    pub fn next_blocked(&self, from: Tick) -> Tick {
-        let Ok(bit) = usize::try_from(from.index() - self.base) else { return from };
-        let mut mask = u64::MAX << (bit % 64);
-        for (index, word) in self.words.iter().enumerate().skip(bit / 64) {
-            let blocked = word & mask;
-            if blocked != 0 {
-                return self.tick(index * 64 + blocked.trailing_zeros() as usize);
-            }
-            mask = u64::MAX;
-        }
-        from.max(self.tick(self.words.len() * 64))
-    }
-
-    /// The first free tick at or after this one.
-    pub fn next_free(&self, from: Tick) -> Option<Tick> {
-        let bit = usize::try_from(from.index().max(self.base) - self.base).ok()?;
-        let mut mask = u64::MAX << (bit % 64);
-        for (index, word) in self.words.iter().enumerate().skip(bit / 64) {
-            let free = !word & mask;
-            if free != 0 {
-                return Some(self.tick(index * 64 + free.trailing_zeros() as usize));
-            }
-            mask = u64::MAX;
-        }
-        None
-    }
-
-    fn tick(&self, bit: usize) -> Tick {
-        Tick::from_index(self.base + i64::try_from(bit).unwrap_or(i64::MAX))
-    }
-
-    /// Sets the bits of a span that lies within the words.
-    fn set(&mut self, span: Span) {
-        let bit = |tick: Tick| usize::try_from(tick.index() - self.base).unwrap_or(0);
-        let (from, to) = (bit(span.start), bit(span.end));
-        if from >= to {
-            return;
-        }
-        let (first, last) = (from / 64, (to - 1) / 64);
-        for (index, word) in self.words.iter_mut().enumerate().take(last + 1).skip(first) {
-            let mut mask = u64::MAX;
-            if index == first {
-                mask &= u64::MAX << (from % 64);
-            }
-            if index == last {
-                mask &= u64::MAX >> (63 - (to - 1) % 64);
-            }
-            *word |= mask;
-        }
-    }
-}
+use super::{Day, EventType, Offsets, Schedule, Span, Tick, Ticks, Timeline};
 
 /// Why a start is not offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -159,7 +45,7 @@ pub enum Refusal {
 ///     "zone": "Europe/London", "weekly": {"sun": [{"from": "00:00", "to": "03:00"}]},
 /// })).unwrap();
 /// let event_type: EventType = from_value(json!({
-///     "slug": "intro", "host": "hst_ada1", "title": "Intro", "lengths": [60], "interval": 45,
+///     "slug": "intro", "hosts": ["hst_ada1"], "title": "Intro", "lengths": [60], "interval": 45,
 ///     "window_days": 30, "active": true,
 /// })).unwrap();
 /// let length = event_type.length(None).unwrap();
@@ -206,7 +92,7 @@ pub fn starts(
             let limit = tick_from(stretch.to).min(allowed.end).min(last);
             let mut start = counted.next(tick_from(stretch.from));
             while start < limit {
-                let claim = event_type.claim(start, length);
+                let claim = event_type.occupied_span(start, length);
                 if claim.end > clear_to {
                     clear_to = blocked.next_blocked(claim.start);
                     if clear_to < claim.end {
@@ -233,7 +119,7 @@ pub fn starts(
 ///     "zone": "Asia/Kolkata", "weekly": {"mon": [{"from": "09:00", "to": "17:00"}]},
 /// })).unwrap();
 /// let event_type: EventType = from_value(json!({
-///     "slug": "intro", "host": "hst_ada1", "title": "Intro", "lengths": [30], "interval": 30,
+///     "slug": "intro", "hosts": ["hst_ada1"], "title": "Intro", "lengths": [30], "interval": 30,
 ///     "notice": 60, "window_days": 30, "active": true,
 /// })).unwrap();
 /// let length = event_type.length(None).unwrap();
@@ -276,7 +162,7 @@ pub fn offered(
     if !within_hours || !on_interval {
         return Err(Refusal::NotOffered);
     }
-    if blocked.is_blocked(event_type.claim(start, length)) { Err(Refusal::Taken) } else { Ok(()) }
+    if blocked.is_blocked(event_type.occupied_span(start, length)) { Err(Refusal::Taken) } else { Ok(()) }
 }
 
 /// The starts of one stretch: its anchor and every interval from there.
@@ -406,7 +292,7 @@ mod tests {
 
     fn every(interval: i64, length: i64) -> EventType {
         serde_json::from_value(serde_json::json!({
-            "slug": "intro", "host": "hst_ada1", "title": "Intro", "lengths": [length], "interval": interval,
+            "slug": "intro", "hosts": ["hst_ada1"], "title": "Intro", "lengths": [length], "interval": interval,
             "window_days": 30, "active": true,
         }))
         .unwrap()

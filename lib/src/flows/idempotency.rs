@@ -1,7 +1,7 @@
-//! Once: a request that carries an Idempotency-Key does its act one time, however often it is sent.
+//! Idempotency: a request that carries an Idempotency-Key does its act once, however often it is sent.
 //!
-//! The act's own transaction writes what it came to. Whoever comes with the same key and the same body afterwards, or at
-//! the same time, gets that answer; with another body the key is refused.
+//! The act's own transaction writes the record of what it came to. Whoever sends the same key with the same body
+//! afterwards, or at the same time, gets that answer; with another body the key is refused.
 
 use std::fmt;
 
@@ -12,18 +12,18 @@ use ring::digest::{Context, SHA256};
 
 use crate::app::App;
 use crate::domain::Tenant;
-use crate::store::{Once, StoreError};
+use crate::store::{IdempotencyRecord, StoreError};
 
 /// How long a key is remembered.
-const KEPT: TimeDelta = TimeDelta::hours(24);
+const RECORD_TTL: TimeDelta = TimeDelta::hours(24);
 
 /// The text is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 16 to 200 visible ASCII characters, best a random UUID")]
 pub struct KeyFormatError;
 
-/// What a caller calls one attempt of its own, so that repeating it does nothing twice. As good as a secret while it
-/// lasts: with the same body it brings the same answer.
+/// The caller's name for one request of its own, so that repeating it does nothing twice. As good as a secret while
+/// it lasts: with the same body it brings the same answer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
@@ -36,23 +36,57 @@ impl fmt::Debug for IdempotencyKey {
 impl std::str::FromStr for IdempotencyKey {
     type Err = KeyFormatError;
 
-    /// Long enough that nobody meets another's by chance or by guessing.
+    /// 16 or more characters prevent collisions and guessing.
     fn from_str(text: &str) -> Result<Self, KeyFormatError> {
         let is_key = (16..=200).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         if is_key { Ok(Self(text.to_owned())) } else { Err(KeyFormatError) }
     }
 }
 
-/// One act under a key, and what the caller said.
+/// A hash over the fields of a request, each with its name. Two requests have the same one only if they say the same.
+pub(in crate::flows) struct Fingerprint(Context);
+
+impl Fingerprint {
+    /// Of nothing yet.
+    pub(in crate::flows) fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    /// With one more field; one that is absent differs from one that is empty.
+    pub(in crate::flows) fn field(mut self, name: &str, value: Option<&str>) -> Self {
+        self.part(Some(name));
+        self.part(value);
+        self
+    }
+
+    fn part(&mut self, part: Option<&str>) {
+        let length = part.map_or(u64::MAX, |part| part.len() as u64);
+        self.0.update(&length.to_be_bytes());
+        self.0.update(part.unwrap_or_default().as_bytes());
+    }
+
+    fn digest(self) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(self.0.finish().as_ref());
+        out
+    }
+
+    /// The text to store and compare.
+    pub(in crate::flows) fn finish(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.digest())
+    }
+}
+
+/// One act under a key, and the fingerprint of what was asked for.
 #[derive(Clone, Debug)]
-pub(in crate::flows) struct Attempt {
+pub(in crate::flows) struct IdempotentRequest {
     id: [u8; 32],
     fingerprint: String,
 }
 
-/// What is known of an attempt.
+/// What is known of a request's key.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::flows) enum Unrepeatable {
+pub(in crate::flows) enum KeyConflict {
     /// The key came with another body before.
     #[error("the key was used for another request")]
     Reused,
@@ -61,16 +95,16 @@ pub(in crate::flows) enum Unrepeatable {
     Store(#[from] StoreError),
 }
 
-impl Attempt {
+impl IdempotentRequest {
     /// The act under this key; `None` when there is none.
     pub(in crate::flows) fn new(
         act: &str,
         tenant: &Tenant,
         key: Option<&IdempotencyKey>,
-        said: &[Option<&str>],
+        fingerprint: String,
     ) -> Option<Self> {
-        let id = sha256(&[Some(act), Some(tenant.as_str()), Some(&key?.0)]);
-        Some(Self { id, fingerprint: fingerprint(said) })
+        let id = Fingerprint::new().field("act", Some(act)).field("tenant", Some(tenant.as_str()));
+        Some(Self { id: id.field("key", Some(&key?.0)).digest(), fingerprint })
     }
 
     /// Random bits that are the same each time.
@@ -83,26 +117,21 @@ impl Attempt {
     }
 
     /// The record to write with the act.
-    pub(in crate::flows) fn record(&self, result: impl Into<String>, now: DateTime<Utc>) -> Once {
-        Once {
+    pub(in crate::flows) fn record(&self, result: impl Into<String>, now: DateTime<Utc>) -> IdempotencyRecord {
+        IdempotencyRecord {
             id: self.name(),
             fingerprint: self.fingerprint.clone(),
             result: result.into(),
-            until: now + KEPT,
+            until: now + RECORD_TTL,
         }
     }
 
-    /// What the act came to, if it has been done.
-    pub(in crate::flows) async fn done(
-        &self,
-        app: &App,
-        tenant: &Tenant,
-    ) -> Result<Option<String>, Unrepeatable> {
-        match app.store.once(tenant, &self.name()).await? {
+    async fn previous_result(&self, app: &App, tenant: &Tenant) -> Result<Option<String>, KeyConflict> {
+        match app.store.idempotency_record(tenant, &self.name()).await? {
             // The table takes its time to remove what has ended.
-            Some(once) if once.until <= app.clock.now() => Ok(None),
-            Some(once) if once.fingerprint == self.fingerprint => Ok(Some(once.result)),
-            Some(_) => Err(Unrepeatable::Reused),
+            Some(record) if record.until <= app.clock.now() => Ok(None),
+            Some(record) if record.fingerprint == self.fingerprint => Ok(Some(record.result)),
+            Some(_) => Err(KeyConflict::Reused),
             None => Ok(None),
         }
     }
@@ -113,31 +142,48 @@ impl Attempt {
     }
 }
 
-/// What an attempt has come to; `None` without a key, and before it is done.
-pub(in crate::flows) async fn done(
+/// Does an act once: gives the answer of an earlier request with the same key by `replay`, or does it. A request that
+/// fails because the same one, sent at the same time, was faster, is answered as that one was.
+pub(in crate::flows) async fn idempotent<T, E: From<KeyConflict>>(
     app: &App,
     tenant: &Tenant,
-    attempt: Option<&Attempt>,
-) -> Result<Option<String>, Unrepeatable> {
-    match attempt {
-        Some(attempt) => attempt.done(app, tenant).await,
-        None => Ok(None),
+    request: Option<&IdempotentRequest>,
+    act: impl AsyncFnOnce() -> Result<T, E>,
+    replay: impl AsyncFn(&str) -> Result<Option<T>, E>,
+) -> Result<T, E> {
+    let Some(request) = request else { return act().await };
+    if let Some(result) = request.previous_result(app, tenant).await?
+        && let Some(done) = replay(&result).await?
+    {
+        return Ok(done);
+    }
+    match act().await {
+        Ok(done) => Ok(done),
+        Err(error) => match request.previous_result(app, tenant).await? {
+            Some(result) => replay(&result).await?.ok_or(error),
+            None => Err(error),
+        },
     }
 }
 
-/// A hash over all that was said, each part by its length.
-pub(in crate::flows) fn fingerprint(said: &[Option<&str>]) -> String {
-    URL_SAFE_NO_PAD.encode(sha256(said))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn sha256(parts: &[Option<&str>]) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    for part in parts {
-        let length = part.map_or(u64::MAX, |part| part.len() as u64);
-        context.update(&length.to_be_bytes());
-        context.update(part.unwrap_or_default().as_bytes());
+    #[test]
+    fn a_fingerprint_tells_fields_and_absence_apart() {
+        let of = |fields: &[(&str, Option<&str>)]| {
+            fields.iter().fold(Fingerprint::new(), |print, (name, value)| print.field(name, *value)).finish()
+        };
+        let one = of(&[("name", Some("ab")), ("notes", None)]);
+        assert_eq!(one, of(&[("name", Some("ab")), ("notes", None)]));
+        for other in [
+            of(&[("name", Some("a")), ("notes", Some("b"))]),
+            of(&[("name", Some("ab")), ("notes", Some(""))]),
+            of(&[("notes", None), ("name", Some("ab"))]),
+            of(&[("name", Some("ab")), ("answers", None)]),
+        ] {
+            assert_ne!(one, other);
+        }
     }
-    let mut out = [0; 32];
-    out.copy_from_slice(context.finish().as_ref());
-    out
 }

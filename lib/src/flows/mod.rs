@@ -2,6 +2,7 @@
 
 mod bookings;
 mod catalog;
+mod change;
 mod idempotency;
 mod integrations;
 mod jobs;
@@ -10,13 +11,16 @@ mod slots;
 mod sync;
 
 pub use bookings::answers::WrongAnswer;
-pub use bookings::book::{BookError, BookRequest, Booked, Booker, Wanted, book};
-pub use bookings::hold::{Alternatives, Hold, HoldError, SlotRequest, hold, release};
+pub use bookings::book::{Booked, book};
+pub use bookings::error::{Alternatives, BookingError};
+pub use bookings::hold::{Hold, hold, release};
 pub use bookings::hold_token::{HoldToken, TokenError};
 pub use bookings::list_bookings::{BookingsQuery, list_bookings};
 pub use bookings::manage_token::ManageToken;
-pub use bookings::reschedule::{RescheduleError, reschedule, reschedule_managed};
-pub use bookings::transition::{StepError, cancel_managed, read_booking, read_managed, take_step};
+pub use bookings::read::{read_booking, read_history, read_managed};
+pub use bookings::request::{BookRequest, SlotRequest, Wanted};
+pub use bookings::reschedule::{NewTime, reschedule, reschedule_managed};
+pub use bookings::transition::{cancel_managed, expire_and_erase, transition};
 pub use bookings::update_booking::{BookingChange, sync_booking, update_booking};
 pub use catalog::{
     CatalogError, Expected, NewHost, NewSchedule, Removed, Stored, add_event_type, add_host, add_schedule,
@@ -35,15 +39,15 @@ pub use integrations::settings::{
     IntegrationError, Settings, change_settings, find_integration, list_calendars, list_integrations,
     sync_now,
 };
-pub use jobs::guests::{Erased, erase_guest, export_guest};
+pub use jobs::guests::{Erased, JobResults, erase_guest, export_guest, read_job};
 pub use keys::KeyError;
 pub use slots::availability::{Refused, Unavailable};
 pub use slots::check_slot::{Checked, check_slot};
-pub use slots::list_slots::{ListError, Listing, SlotsQuery, list_slots};
+pub use slots::list_slots::{Listing, SlotsQuery, list_move_slots, list_slots};
 pub use slots::offers::{Offer, Offers, OffersError, read_offer, read_offers};
 pub use sync::dispatch::{DispatchError, Dispatched, dispatch};
 pub use sync::overdue::report_overdue;
 pub use sync::pull::{PullError, Pulled, pull};
 pub use sync::push::push;
-pub use sync::queue_message::{Work, perform};
-pub use sync::relay::{Change, relay};
+pub use sync::queue_message::{MessageError, QueueMessage, handle_message};
+pub use sync::relay::{Change, RelayError, relay};

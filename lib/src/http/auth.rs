@@ -21,7 +21,7 @@ use lambda_http::request::RequestContext;
 
 use super::problem::Problem;
 use crate::app::App;
-use crate::domain::{Reach, Tenant};
+use crate::domain::{Scope, Tenant};
 use crate::flows::ManageToken;
 
 const ADMIN: &str = "admin";
@@ -30,8 +30,8 @@ const HOST: &str = "host";
 /// An admin, and the tenant that the verified claims name.
 #[derive(Clone, Debug)]
 pub struct Admin {
-    /// The tenant.
-    pub tenant: Tenant,
+    /// All of the tenant.
+    pub scope: Scope,
     /// Who it is, by the issuer's `sub`.
     pub subject: String,
 }
@@ -41,9 +41,9 @@ impl FromRequestParts<App> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let staff = Staff::from_request_parts(parts, app).await?;
-        match staff.reach {
-            Reach::Tenant => Ok(Self { tenant: staff.tenant, subject: staff.subject }),
-            Reach::Host(_) => {
+        match staff.scope {
+            scope @ Scope::Tenant(_) => Ok(Self { scope, subject: staff.subject }),
+            Scope::Host(..) | Scope::Guest(..) | Scope::Public(_) => {
                 Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "this takes the role `admin`"))
             }
         }
@@ -53,10 +53,8 @@ impl FromRequestParts<App> for Admin {
 /// An admin, or a host who may act for nobody else, and the tenant that the verified claims name.
 #[derive(Clone, Debug)]
 pub struct Staff {
-    /// The tenant.
-    pub tenant: Tenant,
-    /// For whom.
-    pub reach: Reach,
+    /// What they may touch.
+    pub scope: Scope,
     /// Who it is, by the issuer's `sub`.
     pub subject: String,
 }
@@ -72,17 +70,21 @@ impl FromRequestParts<App> for Staff {
         let subject = claim("sub").filter(|subject| !subject.is_empty()).ok_or_else(unauthorized)?;
         let roles = claim(&app.config.roles_claim).unwrap_or_default();
         let has = |wanted| names_role(&app.config.roles_claim, roles, wanted);
-        let reach = if has(ADMIN) {
-            Reach::Tenant
+        let host = if has(ADMIN) {
+            None
         } else if has(HOST) {
             let host = claim(&app.config.host_claim).and_then(|host| host.parse().ok());
-            Reach::Host(host.ok_or_else(|| forbidden("no-host", "the token names no host"))?)
+            Some(host.ok_or_else(|| forbidden("no-host", "the token names no host"))?)
         } else {
             return Err(forbidden("forbidden", "this takes the role `admin` or `host`"));
         };
-        let tenant = claim(&app.config.tenant_claim).and_then(|tenant| tenant.parse().ok());
+        let tenant = claim(&app.config.tenant_claim).and_then(|tenant| tenant.parse::<Tenant>().ok());
         let tenant = tenant.ok_or_else(|| forbidden("no-tenant", "the token names no tenant"))?;
-        Ok(Self { tenant, reach, subject: subject.to_owned() })
+        let scope = match host {
+            Some(host) => Scope::Host(tenant, host),
+            None => Scope::Tenant(tenant),
+        };
+        Ok(Self { scope, subject: subject.to_owned() })
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::FixedOffset;
+use chrono::{FixedOffset, Offset, Utc};
 use serde::{Serialize, Serializer};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::{Content, Ref, RefOr, Response as Answer};
@@ -17,14 +17,13 @@ use super::fields::FieldError;
 use super::views::SlotView;
 use crate::domain::StepRefused;
 use crate::flows::{
-    AccessError, Alternatives, BookError, CatalogError, ConnectError, HoldError, IntegrationError, ListError,
-    OffersError, Refused, RescheduleError, StepError,
+    AccessError, Alternatives, BookingError, CatalogError, ConnectError, IntegrationError, OffersError, Refused,
 };
 use crate::store::StoreError;
 use crate::vault::VaultError;
 
 /// Every code that there is, in the order of the alphabet; the API document names them, and a test knows of no other.
-pub const CODES: [&str; 55] = [
+pub const CODES: [&str; 56] = [
     "body-too-large",
     "busy",
     "calendar-error",
@@ -74,6 +73,7 @@ pub const CODES: [&str; 55] = [
     "unknown-hold",
     "unknown-host",
     "unknown-integration",
+    "unknown-job",
     "unknown-provider",
     "unknown-schedule",
     "unknown-state",
@@ -187,27 +187,9 @@ impl Problem {
     }
 
     /// A slot that is taken, with free ones nearby in the caller's offset.
-    fn slot_taken(alternatives: &Alternatives, offset: FixedOffset) -> Self {
-        Self::new(StatusCode::CONFLICT, "slot-taken", "the slot is taken").instead(alternatives, offset)
-    }
-
-    fn day_full(alternatives: &Alternatives, offset: FixedOffset) -> Self {
-        let title = "the event type takes no more bookings on that day";
-        Self::new(StatusCode::CONFLICT, "day-full", title).instead(alternatives, offset)
-    }
-
-    fn instead(self, alternatives: &Alternatives, offset: FixedOffset) -> Self {
+    fn with_alternatives(self, alternatives: &Alternatives, offset: FixedOffset) -> Self {
         let near = alternatives.0.iter().map(|span| SlotView::at(*span, offset)).collect();
         Self { alternatives: Some(near), ..self }
-    }
-
-    fn key_reused() -> Self {
-        let title = "the key was used for another request";
-        Self::field("idempotency-key-reused", "Idempotency-Key", title)
-    }
-
-    fn unknown_booking() -> Self {
-        Self::not_found("unknown-booking", "there is no such booking")
     }
 
     /// The stable code.
@@ -370,68 +352,44 @@ impl From<OffersError> for Problem {
     }
 }
 
-impl From<ListError> for Problem {
-    fn from(error: ListError) -> Self {
-        match error {
-            ListError::UnknownEventType => unknown_event_type(),
-            ListError::LengthNotOffered => length_not_offered(),
-            ListError::Store(error) => error.into(),
-        }
-    }
-}
-
 impl Problem {
-    /// The problem of a hold that was not made; alternatives in `offset`.
-    pub fn of_hold(error: HoldError, offset: FixedOffset) -> Self {
+    /// The problem of what could not be done with a hold or a booking; alternatives in `offset`.
+    pub fn of_booking(error: BookingError, offset: FixedOffset) -> Self {
+        let title = error.to_string();
         match error {
-            HoldError::UnknownEventType => unknown_event_type(),
-            HoldError::LengthNotOffered => length_not_offered(),
-            HoldError::SlotTaken(alternatives) => Self::slot_taken(&alternatives, offset),
-            HoldError::Refused(refused) => refused.into(),
-            HoldError::DayFull(alternatives) => Self::day_full(&alternatives, offset),
-            HoldError::UnknownHold => Self::not_found("unknown-hold", "there is no such hold"),
-            HoldError::KeyReused => Self::key_reused(),
-            HoldError::Store(error) => error.into(),
-        }
-    }
-
-    /// The problem of a booking that was not made; alternatives in `offset`.
-    pub fn of_booking(error: BookError, offset: FixedOffset) -> Self {
-        match error {
-            BookError::UnknownEventType => unknown_event_type(),
-            BookError::LengthNotOffered => length_not_offered(),
-            BookError::UnknownHold => Self::not_found("unknown-hold", "there is no such hold"),
-            BookError::HoldExpired => Self::new(StatusCode::GONE, "hold-expired", error.to_string()),
-            BookError::HoldUsed => Self::field("hold-used", "hold", error.to_string()),
-            BookError::SlotTaken(alternatives) => Self::slot_taken(&alternatives, offset),
-            BookError::DayFull(alternatives) => Self::day_full(&alternatives, offset),
-            BookError::WrongAnswers(wrong) => Self::validation(
+            BookingError::UnknownEventType => unknown_event_type(),
+            BookingError::LengthNotOffered => length_not_offered(),
+            BookingError::UnknownHold => Self::not_found("unknown-hold", &title),
+            BookingError::HoldExpired => Self::new(StatusCode::GONE, "hold-expired", title),
+            BookingError::HoldUsed => Self::field("hold-used", "hold", title),
+            BookingError::UnknownBooking => Self::not_found("unknown-booking", &title),
+            BookingError::EventTypeGone => Self::new(StatusCode::CONFLICT, "event-type-gone", title),
+            BookingError::WrongAnswers(wrong) => Self::validation(
                 wrong.iter().map(|wrong| FieldError::new(&wrong.field, wrong.message)).collect(),
             ),
-            BookError::KeyReused => Self::key_reused(),
-            BookError::Refused(refused) => refused.into(),
-            BookError::Store(error) => error.into(),
-            BookError::Key(error) => error.into(),
+            BookingError::KeyReused => Self::field("idempotency-key-reused", "Idempotency-Key", title),
+            BookingError::Changed(version) => Self {
+                revision: Some(version),
+                ..Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", title)
+            },
+            BookingError::NotNow(refused) => refused.into(),
+            BookingError::Refused { why, alternatives } => match why {
+                Refused::Taken | Refused::DayFull => Self::from(why).with_alternatives(&alternatives, offset),
+                Refused::TooSoon
+                | Refused::TooLate
+                | Refused::NotOffered
+                | Refused::TooManyHolds { .. }
+                | Refused::CalendarUnavailable => why.into(),
+            },
+            BookingError::Store(error) => error.into(),
+            BookingError::Key(error) => error.into(),
         }
     }
 }
 
-impl Problem {
-    /// The problem of a booking that was not moved; alternatives in `offset`.
-    pub fn of_reschedule(error: RescheduleError, offset: FixedOffset) -> Self {
-        match error {
-            RescheduleError::UnknownBooking => Self::unknown_booking(),
-            RescheduleError::EventTypeGone => {
-                Self::new(StatusCode::CONFLICT, "event-type-gone", error.to_string())
-            }
-            RescheduleError::NotNow(refused) => refused.into(),
-            RescheduleError::SlotTaken(alternatives) => Self::slot_taken(&alternatives, offset),
-            RescheduleError::DayFull(alternatives) => Self::day_full(&alternatives, offset),
-            RescheduleError::Refused(refused) => refused.into(),
-            RescheduleError::KeyReused => Self::key_reused(),
-            RescheduleError::Store(error) => error.into(),
-            RescheduleError::Key(error) => error.into(),
-        }
+impl From<BookingError> for Problem {
+    fn from(error: BookingError) -> Self {
+        Self::of_booking(error, Utc.fix())
     }
 }
 
@@ -443,22 +401,6 @@ impl From<StepRefused> for Problem {
             StepRefused::TooLate => "too-late",
         };
         Self::new(StatusCode::CONFLICT, code, refused.to_string())
-    }
-}
-
-impl From<StepError> for Problem {
-    fn from(error: StepError) -> Self {
-        match error {
-            StepError::UnknownBooking => Self::unknown_booking(),
-            StepError::Refused(refused) => refused.into(),
-            StepError::Changed(version) => {
-                let title = error.to_string();
-                let problem = Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", title);
-                Self { revision: Some(version), ..problem }
-            }
-            StepError::Store(error) => error.into(),
-            StepError::Key(error) => error.into(),
-        }
     }
 }
 

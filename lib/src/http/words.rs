@@ -49,6 +49,9 @@ words! {
     /// A calendar's id, as its provider has it.
     #[schema(min_length = 1, max_length = 1024, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", example = "primary")]
     CalendarId;
+    /// `job_` and 4 to 32 lower-case letters or digits.
+    #[schema(pattern = "^job_[a-z0-9]{4,32}$", example = "job_0123456789abcdef0123")]
+    JobId;
     /// An origin as browsers write it, or `*`.
     #[schema(max_length = 300, pattern = "^(\\*|https?://[^/?#@*\\\\A-Z]+)$", example = "https://www.example.com")]
     Origin;
@@ -93,8 +96,10 @@ pub enum CalendarSync {
     Synced,
     /// Not yet.
     Pending,
-    /// It is not to.
+    /// No event is wanted.
     Off,
+    /// An event of ours may stand where we can no longer reach it.
+    Detached,
 }
 
 /// A time zone, by its name in the IANA database.

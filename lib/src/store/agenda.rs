@@ -1,110 +1,68 @@
-//! Bookings in the order of their start, of a tenant or of one host, page by page. Eventually consistent.
+//! Agenda entries: one item for each host of a booking, in the host's partition, in the order of time.
 //!
-//! A place in the list is that of the last booking seen, not a number: what is added or moved elsewhere does not shift
-//! the pages behind it.
+//! ```text
+//! pk  T#<tenant>#H#<host>      sk  AGENDA#2026-11-20T09:30Z#<booking>
+//! tenant host booking event_type status start end
+//! rev           N    raised by every write that decides something
+//! generation    N    of the next new event
+//! due_at        N    when something is to be done at the calendar (with `due_shard`: index `due`)
+//! lease         M    {id, until} of the worker that is at it
+//! failures      N
+//! write_to      M    {integration, calendar}; missing when no event is wanted
+//! link          M    {integration, calendar, event, generation, shown {version, span, etag, absent}}
+//! attempts      L    events that may have been written and are not recorded yet
+//! leftovers     L    events to be removed
+//! ```
+//!
+//! An entry is created, moved and ended in its booking's transaction (see `bookings`); in between only the worker
+//! that has its lease writes it.
 
-use std::fmt;
-use std::str::FromStr;
-
-use chrono::{DateTime, Utc};
-
-use super::item::{read_booking, text};
+use super::change::Change;
+use super::due::shard;
+use super::item::{diff, number, read, text, write};
 use super::key::{self, Key};
-use super::{BY_HOST_INDEX, BY_TENANT_INDEX, Item, Store, StoreError};
-use crate::domain::{Booking, BookingId, EventTypeSlug, HostId, Tenant, Tick};
-
-/// Greater than every booking's id.
-const LAST: &str = "~";
-/// As many as are read at once when only some of them are wanted.
-const AT_ONCE: usize = 200;
-/// Pages of an index that one listing reads before it gives what it has.
-const PAGES: usize = 10;
-
-/// Which bookings, by their start: from one instant up to, not including, another.
-#[derive(Clone, Debug, Default)]
-pub struct Agenda {
-    /// Only this host's.
-    pub host: Option<HostId>,
-    /// From when.
-    pub from: Option<Tick>,
-    /// Up to when.
-    pub to: Option<Tick>,
-    /// After this one.
-    pub after: Option<Place>,
-}
-
-/// Where a booking stands in the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    start: Tick,
-    id: BookingId,
-}
-
-/// The text is no place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a place in a list of bookings")]
-pub struct PlaceError;
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.start.epoch_seconds(), self.id)
-    }
-}
-
-impl FromStr for Place {
-    type Err = PlaceError;
-
-    fn from_str(text: &str) -> Result<Self, PlaceError> {
-        let read = || {
-            let (seconds, id) = text.split_once(' ')?;
-            let instant = DateTime::from_timestamp(seconds.parse().ok()?, 0)?;
-            Some(Self { start: Tick::exact(instant)?, id: id.parse().ok()? })
-        };
-        read().ok_or(PlaceError)
-    }
-}
-
-/// Some of a list.
-#[derive(Clone, Debug)]
-pub struct BookingsPage {
-    /// In order.
-    pub bookings: Vec<Booking>,
-    /// Where to go on; `None` at the end.
-    pub next: Option<Place>,
-}
+use super::{Item, Store, StoreError};
+use crate::domain::{AgendaEntry, EntryKey, EventTypeSlug, HostId, Lease, Span, Tenant, Tick};
 
 impl Store {
-    /// The first `limit` bookings of an agenda that are wanted. When few are, it gives those that it has found by
-    /// then, and where to go on.
+    /// One entry, strongly consistent; `None` when there is none there (any more).
+    pub async fn entry(&self, key: &EntryKey) -> Result<Option<AgendaEntry>, StoreError> {
+        self.get(Key::entry(key)).await?.map(from_item).transpose()
+    }
+
+    /// Those of these entries that exist, strongly consistent, in no order.
+    pub async fn entries(&self, keys: &[EntryKey]) -> Result<Vec<AgendaEntry>, StoreError> {
+        match keys {
+            [] => Ok(Vec::new()),
+            [key] => Ok(self.entry(key).await?.into_iter().collect()),
+            keys => self.read_entries(keys, true).await,
+        }
+    }
+
+    /// The same, eventually consistent: for lists, which read again what they do not find.
+    pub async fn entries_eventual(&self, keys: &[EntryKey]) -> Result<Vec<AgendaEntry>, StoreError> {
+        self.read_entries(keys, false).await
+    }
+
+    async fn read_entries(&self, keys: &[EntryKey], strong: bool) -> Result<Vec<AgendaEntry>, StoreError> {
+        let keys: Vec<Key> = keys.iter().map(Key::entry).collect();
+        self.batch_of(&keys, strong).await?.into_iter().map(from_item).collect()
+    }
+
+    /// A host's agenda: every entry that starts within this time, in order, strongly consistent.
     pub async fn agenda(
         &self,
         tenant: &Tenant,
-        agenda: &Agenda,
-        limit: usize,
-        is_wanted: impl Fn(&Booking) -> bool,
-    ) -> Result<BookingsPage, StoreError> {
-        let mut page = BookingsPage { bookings: Vec::new(), next: None };
-        let mut after = agenda.after.clone();
-        for round in 0..PAGES {
-            // One more than asked for tells whether there is a next page.
-            let at_once = if round == 0 { limit + 1 } else { AT_ONCE };
-            let (found, is_end) = self.agenda_page(tenant, agenda, after.as_ref(), at_once).await?;
-            for booking in found {
-                if page.bookings.len() == limit {
-                    page.next = page.bookings.last().map(Place::of);
-                    return Ok(page);
-                }
-                after = Some(Place::of(&booking));
-                if is_wanted(&booking) {
-                    page.bookings.push(booking);
-                }
-            }
-            if is_end {
-                return Ok(page);
-            }
-        }
-        page.next = after;
-        Ok(page)
+        host: &HostId,
+        window: Span,
+    ) -> Result<Vec<AgendaEntry>, StoreError> {
+        let values = [
+            (":pk", text(key::host_partition(tenant, host))),
+            (":from", text(key::agenda_sort(window.start, ""))),
+            (":to", text(key::agenda_sort(window.end, ""))),
+        ];
+        let items = self.query("pk = :pk AND sk BETWEEN :from AND :to", &values, true).await?;
+        items.into_iter().map(from_item).collect()
     }
 
     /// Whether any booking, whatever its status, is one of this host, and of this event type if one is named.
@@ -114,75 +72,140 @@ impl Store {
         host: &HostId,
         event_type: Option<&EventTypeSlug>,
     ) -> Result<bool, StoreError> {
-        let mut agenda = Agenda { host: Some(host.clone()), ..Agenda::default() };
-        let is_of = |booking: &Booking| event_type.is_none_or(|slug| booking.event_type == *slug);
+        let is_of = |entry: &AgendaEntry| event_type.is_none_or(|slug| entry.event_type == *slug);
+        let mut after = None;
         loop {
-            let page = self.agenda(tenant, &agenda, 1, is_of).await?;
-            match (page.bookings.is_empty(), page.next) {
-                (false, _) => return Ok(true),
-                (true, None) => return Ok(false),
-                (true, next) => agenda.after = next,
+            let (entries, is_end) =
+                self.agenda_page(tenant, host, (None, None), after.as_ref(), PAGE).await?;
+            if entries.iter().any(is_of) {
+                return Ok(true);
+            }
+            after = entries.last().map(AgendaEntry::key);
+            if is_end || after.is_none() {
+                return Ok(false);
             }
         }
     }
 
-    async fn agenda_page(
+    /// Some entries of a host from `from` up to, not including, `to`, after the one named; and whether these were the
+    /// last. Strongly consistent.
+    pub(super) async fn agenda_page(
         &self,
         tenant: &Tenant,
-        agenda: &Agenda,
-        after: Option<&Place>,
-        at_once: usize,
-    ) -> Result<(Vec<Booking>, bool), StoreError> {
-        let (index, name, value) = match &agenda.host {
-            Some(host) => (BY_HOST_INDEX, "agenda_host", key::host_partition(tenant, host)),
-            None => (BY_TENANT_INDEX, "tenant", tenant.to_string()),
-        };
-        let from = agenda.from.map_or_else(String::new, |from| sort(from, ""));
-        // Before the first of that instant, which has an id after it.
-        let to = agenda.to.map_or_else(|| LAST.to_owned(), |to| sort(to, ""));
-        let start = after.map(|place| {
-            let mut start = Key::booking(tenant, &place.id).attributes();
-            start.insert(name.to_owned(), text(value.clone()));
-            start.insert("agenda_at".to_owned(), text(sort(place.start, place.id.as_str())));
-            start
-        });
+        host: &HostId,
+        (from, to): (Option<Tick>, Option<Tick>),
+        after: Option<&EntryKey>,
+        limit: usize,
+    ) -> Result<(Vec<AgendaEntry>, bool), StoreError> {
+        let from = from.map_or_else(|| key::AGENDA_PREFIX.to_owned(), |from| key::agenda_sort(from, ""));
+        let to = to.map_or_else(|| format!("{}~", key::AGENDA_PREFIX), |to| key::agenda_sort(to, ""));
+        let start = after.map(|after| Key::entry(after).attributes());
         let call = || {
             self.db
                 .query()
                 .table_name(&self.table)
-                .index_name(index)
-                .key_condition_expression("#of = :of AND agenda_at BETWEEN :from AND :to")
-                .expression_attribute_names("#of", name)
-                .expression_attribute_values(":of", text(value.clone()))
+                .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+                .expression_attribute_values(":pk", text(key::host_partition(tenant, host)))
                 .expression_attribute_values(":from", text(from.clone()))
                 .expression_attribute_values(":to", text(to.clone()))
                 .set_exclusive_start_key(start.clone())
-                .limit(i32::try_from(at_once).unwrap_or(i32::MAX))
+                .consistent_read(true)
+                .limit(i32::try_from(limit).unwrap_or(i32::MAX))
                 .send()
         };
         let page = self.tried(call).await?;
-        let items: Vec<Item> = page.items.unwrap_or_default();
         let is_end = page.last_evaluated_key.is_none_or(|key| key.is_empty());
-        Ok((items.into_iter().map(read_booking).collect::<Result<_, _>>()?, is_end))
+        let entries = page.items.unwrap_or_default().into_iter().map(from_item).collect::<Result<_, _>>()?;
+        Ok((entries, is_end))
+    }
+
+    /// Takes the lease on an entry that is still as read, with the attempt that its worker is about to make. Gives the
+    /// entry as it is then; [`StoreError::Conflict`] when it has changed. A repeated try finds its own lease.
+    pub async fn lease_entry(&self, read: &AgendaEntry, lease: &Lease) -> Result<AgendaEntry, StoreError> {
+        let after = AgendaEntry { rev: read.rev + 1, ..read.clone().taken(lease) };
+        match self.commit(&[updated(read, &after)?]).await {
+            Ok(()) => Ok(after),
+            Err(StoreError::Conflict(found)) => match found_entry(found)? {
+                Some(found) if found == after => Ok(after),
+                _ => Err(StoreError::Conflict(Vec::new())),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes what a worker has done or found, under its lease and the `rev` that it read.
+    /// [`StoreError::Conflict`] when the entry was changed or moved meanwhile: then nothing is recorded.
+    pub async fn settle_entry(
+        &self,
+        leased: &AgendaEntry,
+        after: AgendaEntry,
+        lease: &Lease,
+    ) -> Result<AgendaEntry, StoreError> {
+        let after = AgendaEntry { rev: leased.rev + 1, ..after };
+        let change = updated(leased, &after)?;
+        let change = change
+            .and("#lease.#lease_id = :lease")
+            .name("#lease", "lease")
+            .name("#lease_id", "id")
+            .value(":lease", text(&lease.id));
+        match self.commit(&[change]).await {
+            Ok(()) => Ok(after),
+            Err(StoreError::Conflict(found)) => match found_entry(found)? {
+                Some(found) if found == after => Ok(after),
+                _ => Err(StoreError::Conflict(Vec::new())),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes an entry that is still as read: for workers that need no lease.
+    pub async fn change_entry(&self, read: &AgendaEntry, after: AgendaEntry) -> Result<(), StoreError> {
+        let after = AgendaEntry { rev: read.rev + 1, ..after };
+        self.commit(&[updated(read, &after)?]).await
     }
 }
 
-impl Place {
-    fn of(booking: &Booking) -> Self {
-        Self { start: booking.start, id: booking.id.clone() }
+/// As many entries as are looked through at once for one that matches.
+const PAGE: usize = 100;
+
+fn found_entry(found: Vec<Option<Item>>) -> Result<Option<AgendaEntry>, StoreError> {
+    found.into_iter().next().flatten().map(from_item).transpose()
+}
+
+/// Creates an entry beside its new booking.
+pub(super) fn put(entry: &AgendaEntry) -> Result<Change, StoreError> {
+    Ok(Change::put(Key::entry(&entry.key()), stored(entry)?))
+}
+
+/// The changes that bring one entry from one state to another: in place, or to the booking's new start. Both need the
+/// `rev` that was read.
+pub(super) fn changed(before: &AgendaEntry, after: &AgendaEntry) -> Result<Vec<Change>, StoreError> {
+    if before == after {
+        return Ok(Vec::new());
     }
+    if before.key() == after.key() {
+        return Ok(vec![updated(before, after)?]);
+    }
+    let gone = as_read(Change::delete(Key::entry(&before.key())), before.rev);
+    Ok(vec![gone, put(after)?.when("attribute_not_exists(pk)")])
 }
 
-/// The attributes by which the indexes find a booking.
-pub(super) fn place(booking: &Booking) -> [(String, String); 2] {
-    [
-        ("agenda_host".to_owned(), key::host_partition(&booking.tenant, &booking.host)),
-        ("agenda_at".to_owned(), sort(booking.start, booking.id.as_str())),
-    ]
+fn updated(before: &AgendaEntry, after: &AgendaEntry) -> Result<Change, StoreError> {
+    Ok(as_read(diff(Key::entry(&before.key()), &stored(before)?, &stored(after)?), before.rev))
 }
 
-/// In the order of time, and of ids within one instant.
-fn sort(start: Tick, id: &str) -> String {
-    let instant: DateTime<Utc> = start.instant();
-    format!("{}#{id}", instant.format("%Y-%m-%dT%H:%MZ"))
+fn as_read(change: Change, rev: u64) -> Change {
+    change.when("#rev = :rev").name("#rev", "rev").value(":rev", number(rev))
+}
+
+fn stored(entry: &AgendaEntry) -> Result<Item, StoreError> {
+    let mut item = write("agenda entry", entry)?;
+    if entry.due_at.is_some() {
+        item.insert("due_shard".to_owned(), text(shard(entry.booking.as_str())));
+    }
+    Ok(item)
+}
+
+fn from_item(item: Item) -> Result<AgendaEntry, StoreError> {
+    read("agenda entry", item)
 }

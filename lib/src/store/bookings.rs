@@ -1,83 +1,110 @@
-//! Bookings: made and ended together with the cells they own, pushed under a lease.
+//! Bookings: every change of one is one transaction with the cells that it owns, its agenda entries, its counters and
+//! the record of the request.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::agenda;
 use super::change::Change;
 use super::due::shard;
+use super::idempotency::{self, IdempotencyRecord};
 use super::item::{diff, number, read_booking, seconds, text, write};
-use super::key::Key;
-use super::once::{self, Once};
-use super::{Item, Store, StoreError};
-use super::{agenda, count, day};
-use crate::domain::{Booking, BookingId, Claim, DayState, IntegrationId, Tenant};
+use super::key::{Key, sortable};
+use super::{Item, Store, StoreError, counters, day};
+use crate::domain::{
+    AgendaEntry, Booking, BookingId, BookingRecord, CellOwner, Conference, Counter, EntryKey, Lease, ReadDays,
+    Tenant,
+};
 
-/// The right to be the only one at work on an item, until a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// Whose it is.
-    pub id: String,
-    /// When it ends by itself.
-    pub until: DateTime<Utc>,
+/// A new lease, from `now` for this long.
+pub fn new_lease(now: DateTime<Utc>, length: TimeDelta) -> Lease {
+    Lease { id: format!("{:016x}", fastrand::u64(..)), until: now + length }
 }
 
-impl Lease {
-    /// A new one, from `now` for this long.
-    pub fn new(now: DateTime<Utc>, length: TimeDelta) -> Self {
-        Self { id: format!("{:032x}", fastrand::u128(..)), until: now + length }
+/// One change of a booking, to be written in one piece.
+#[derive(Debug)]
+pub struct BookingWrite<'a> {
+    /// As it was read; `None` for a new one.
+    pub before: Option<&'a BookingRecord>,
+    /// As it is to be.
+    pub after: &'a BookingRecord,
+    /// What was read of the days that it takes cells of; their busy time must still be so.
+    pub days: ReadDays<'a>,
+    /// The hold whose cells it takes over.
+    pub held: Option<CellOwner>,
+    /// The most that a counter which it comes to count towards may say afterwards.
+    pub most: Option<u16>,
+    /// The record of the request.
+    pub record: Option<&'a IdempotencyRecord>,
+    /// The time by which holds have ended or not.
+    pub now: DateTime<Utc>,
+}
+
+impl<'a> BookingWrite<'a> {
+    /// A change that takes no cells and counts towards nothing new.
+    pub fn of(before: &'a BookingRecord, after: &'a BookingRecord, now: DateTime<Utc>) -> Self {
+        let days = ReadDays::default();
+        Self { before: Some(before), after, days, held: None, most: None, record: None, now }
     }
 }
 
-/// Why a booking was not made.
+/// Why a booking was not written.
 #[derive(Debug, thiserror::Error)]
-pub enum NotBooked {
-    /// There is one by this id.
+pub enum BookingConflict {
+    /// A new one: there is one by this id.
     #[error("the booking exists")]
     Exists(Box<Booking>),
-    /// A cell or a revision was not as read.
-    #[error("a cell was lost")]
-    Lost,
+    /// The booking, an entry, a cell, a revision or a counter was not as read.
+    #[error("something was not as read")]
+    Stale,
     /// The table could not say.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Store {
-    /// Makes a booking and its cells in one transaction: from a hold's cells (`held`), or from free ones; counted
-    /// towards its daily limit, if it has one (`most`), and recorded for its Idempotency-Key (`once`).
-    /// `days` is what was read; busy time must still be so.
-    pub async fn book(
-        &self,
-        booking: &Booking,
-        days: &[DayState],
-        held: Option<Claim>,
-        most: Option<u16>,
-        once: Option<&Once>,
-        now: DateTime<Utc>,
-    ) -> Result<(), NotBooked> {
-        let (tenant, cells) = (&booking.tenant, &booking.claimed);
-        let key = Key::booking(tenant, &booking.id);
-        let mut changes = vec![Change::put(key, stored(booking)?).when("attribute_not_exists(pk)")];
-        changes.extend(match held {
-            Some(held) => day::confirm(tenant, cells, days, held),
-            None => day::take(tenant, cells, days, Claim::BOOKED, now),
-        });
-        changes.extend(raised(booking, most));
-        changes.extend(once.map(|once| once::put(tenant, once, now)).transpose()?);
-        match self.commit(&changes).await {
-            Ok(()) => Ok(()),
-            Err(StoreError::Conflict(found)) => match found.into_iter().next().flatten() {
-                Some(item) => Err(NotBooked::Exists(Box::new(read_booking(item)?))),
-                None => Err(NotBooked::Lost),
+    /// Makes or changes a booking with all that belongs to it: cells are taken from a hold or from free ones, moved or
+    /// freed as its claim and status say, each of its entries is created, updated or moved.
+    pub async fn write_booking(&self, write: &BookingWrite<'_>) -> Result<(), BookingConflict> {
+        let changes = changes(write)?;
+        match (self.commit(&changes).await, write.before) {
+            (Ok(()), _) => Ok(()),
+            (Err(StoreError::Conflict(found)), None) => match found.into_iter().next().flatten() {
+                Some(item) => Err(BookingConflict::Exists(Box::new(read_booking(item)?))),
+                None => Err(BookingConflict::Stale),
             },
-            Err(error) => Err(error.into()),
+            (Err(StoreError::Conflict(_)), Some(_)) => Err(BookingConflict::Stale),
+            (Err(error), _) => Err(error.into()),
         }
     }
 
     /// A booking, strongly consistent.
     pub async fn booking(&self, tenant: &Tenant, id: &BookingId) -> Result<Option<Booking>, StoreError> {
         self.get(Key::booking(tenant, id)).await?.map(read_booking).transpose()
+    }
+
+    /// A booking with its entries, strongly consistent: two steps, because the entries lie under its start. One that is
+    /// moved in between is read again.
+    pub async fn booking_record(
+        &self,
+        tenant: &Tenant,
+        id: &BookingId,
+    ) -> Result<Option<BookingRecord>, StoreError> {
+        for _ in 0..READS {
+            let Some(booking) = self.booking(tenant, id).await? else { return Ok(None) };
+            if let Some(record) = self.with_entries(booking).await? {
+                return Ok(Some(record));
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    /// A booking that has just been read with its entries; `None` when it has been moved since.
+    pub async fn with_entries(&self, booking: Booking) -> Result<Option<BookingRecord>, StoreError> {
+        let keys = EntryKey::all_of(&booking);
+        let found = self.entries(&keys).await?;
+        Ok(in_order(&keys, found).map(|entries| BookingRecord { booking, entries }))
     }
 
     /// Those of these bookings that exist, strongly consistent.
@@ -91,38 +118,19 @@ impl Store {
         found.map(|booking| booking.map(|booking| (booking.id.clone(), booking))).collect()
     }
 
-    /// Changes a booking that keeps its cells, if it is still as read.
-    pub async fn change_booking(&self, before: &Booking, after: &Booking) -> Result<(), StoreError> {
-        self.commit(&[changed(before, after)?]).await
-    }
-
-    /// Ends a booking and frees the cells it stored, in one transaction, if it is still as read.
-    pub async fn end_booking(&self, before: &Booking, after: &Booking) -> Result<(), StoreError> {
-        let mut changes = vec![changed(before, after)?];
-        changes.extend(before.claimed.iter().map(|claimed| day::free(&before.tenant, claimed)));
-        changes.extend(count::lower(before));
-        self.commit(&changes).await
-    }
-
-    /// Moves a booking with its cells in one transaction, if it is still as read and the new cells are free. `days` is
-    /// what was read of the days that it moves to; `most` the daily limit.
-    pub async fn move_booking(
+    /// Records how the conference of a booking stands, as long as it is this version. It is no new version: the booking
+    /// says the same, and its event is what it was.
+    pub async fn set_conference(
         &self,
-        before: &Booking,
-        after: &Booking,
-        days: &[DayState],
-        most: Option<u16>,
-        once: Option<&Once>,
-        now: DateTime<Utc>,
+        booking: &Booking,
+        conference: Option<Conference>,
     ) -> Result<(), StoreError> {
-        let mut changes = vec![changed(before, after)?];
-        changes.extend(day::shift(&before.tenant, &before.claimed, &after.claimed, days, now));
-        if before.counted_on != after.counted_on {
-            changes.extend(count::lower(before));
-            changes.extend(raised(after, most));
+        let after = Booking { conference, ..booking.clone() };
+        match self.commit(&[changed(booking, &after)?]).await {
+            // Changed by somebody: that change is pushed, and then the conference is recorded with it.
+            Err(StoreError::Conflict(_)) => Ok(()),
+            done => done,
         }
-        changes.extend(once.map(|once| once::put(&before.tenant, once, now)).transpose()?);
-        self.commit(&changes).await
     }
 
     /// Takes the lease on an item and gives the item as it is then. [`StoreError::Conflict`] when somebody else has
@@ -138,66 +146,51 @@ impl Store {
             .value(":now", seconds(self.clock.now()));
         self.commit_returning(&change).await
     }
+}
 
-    /// Takes the lease for a push and gives the booking as it is then. [`StoreError::Conflict`] when another push
-    /// has it, or there is no such booking.
-    pub async fn lease_booking(
-        &self,
-        tenant: &Tenant,
-        id: &BookingId,
-        lease: &Lease,
-    ) -> Result<Booking, StoreError> {
-        read_booking(self.take_lease(Key::booking(tenant, id), lease).await?)
-    }
+/// A booking that is moved this often between two reads is being fought over.
+const READS: u32 = 4;
 
-    /// Writes the outcome of a push and ends its lease, if the booking is still the one that was pushed.
-    pub async fn settle_push(
-        &self,
-        before: &Booking,
-        after: &Booking,
-        lease: &Lease,
-    ) -> Result<(), StoreError> {
-        let mut before_item = stored(before)?;
-        before_item.insert("lease_id".to_owned(), text(&lease.id));
-        before_item.insert("lease_until".to_owned(), number(0));
-        let change = diff(key_of(before), &before_item, &stored(after)?)
-            .when("#version = :version AND #lease = :lease")
-            .name("#version", "version")
-            .name("#lease", "lease_id")
-            .value(":version", number(before.version))
-            .value(":lease", text(&lease.id));
-        self.commit(&[change]).await
-    }
+/// The entries in the order of the keys; `None` when one is missing.
+pub(super) fn in_order(keys: &[EntryKey], mut found: Vec<AgendaEntry>) -> Option<Vec<AgendaEntry>> {
+    let mut one = |key: &EntryKey| {
+        let at = found.iter().position(|entry| entry.key() == *key)?;
+        Some(found.swap_remove(at))
+    };
+    keys.iter().map(|key| one(key)).collect()
+}
 
-    /// Forgets that a booking has an event in this integration's calendar, after it was removed with the
-    /// integration. The booking itself has not changed.
-    pub async fn forget_event(
-        &self,
-        tenant: &Tenant,
-        id: &BookingId,
-        integration: &IntegrationId,
-    ) -> Result<(), StoreError> {
-        let change = Change::update(Key::booking(tenant, id), "REMOVE #pushed")
-            .when("calendar.#integration = :integration")
-            .name("#pushed", "pushed")
-            .name("#integration", "integration")
-            .value(":integration", text(integration.as_str()));
-        match self.commit(&[change]).await {
-            Err(StoreError::Conflict(_)) => Ok(()),
-            done => done,
+/// All changes of one write, the booking's first: its position tells a lost one from the rest.
+fn changes(write: &BookingWrite<'_>) -> Result<Vec<Change>, StoreError> {
+    let BookingWrite { before, after, days, held, most, record, now } = write;
+    let (booking, tenant) = (&after.booking, &after.booking.tenant);
+    let mut changes = Vec::new();
+    if let Some(before) = before {
+        let was = &before.booking;
+        changes.push(changed(was, booking)?);
+        if was.status.holds_cells() && !booking.status.holds_cells() {
+            changes.extend(day::free(tenant, &was.claim));
+        } else if was.claim != booking.claim {
+            changes.extend(day::shift(tenant, &was.claim, &booking.claim, days, *now));
         }
-    }
-
-    /// Ends a push's lease and leaves everything else as it is.
-    pub async fn drop_push_lease(&self, booking: &Booking, lease: &Lease) -> Result<(), StoreError> {
-        let change = Change::update(key_of(booking), "REMOVE lease_id, lease_until")
-            .when("lease_id = :lease")
-            .value(":lease", text(&lease.id));
-        match self.commit(&[change]).await {
-            Err(StoreError::Conflict(_)) => Ok(()),
-            done => done,
+        for (was, entry) in before.entries.iter().zip(&after.entries) {
+            changes.extend(agenda::changed(was, entry)?);
         }
+    } else {
+        changes.push(Change::put(key_of(booking), stored(booking)?).when("attribute_not_exists(pk)"));
+        changes.extend(match held {
+            Some(held) => day::confirm(tenant, &booking.claim, days, *held),
+            None => day::take(tenant, &booking.claim, days, CellOwner::BOOKED, *now),
+        });
+        changes.extend(after.entries.iter().map(agenda::put).collect::<Result<Vec<_>, _>>()?);
     }
+    let counted: &[Counter] = before.map_or(&[], |before| &before.booking.counters);
+    let lowered = counted.iter().filter(|counter| !booking.counters.contains(counter));
+    changes.extend(lowered.map(|counter| counters::lower(tenant, counter)));
+    let raised = booking.counters.iter().filter(|counter| !counted.contains(counter));
+    changes.extend(raised.map(|counter| counters::raise(tenant, counter, *most)));
+    changes.extend(record.map(|record| idempotency::put(tenant, record, *now)).transpose()?);
+    Ok(changes)
 }
 
 /// The change of a booking that is still as read.
@@ -213,20 +206,14 @@ fn changed(before: &Booking, after: &Booking) -> Result<Change, StoreError> {
     Ok(change)
 }
 
-/// The change that counts a booking towards its daily limit. Without a limit by now, none is needed.
-fn raised(booking: &Booking, most: Option<u16>) -> Option<Change> {
-    let (date, most) = (booking.counted_on?, most?);
-    Some(count::raise(&booking.tenant, &booking.host, &booking.event_type, date, most))
-}
-
 fn key_of(booking: &Booking) -> Key {
     Key::booking(&booking.tenant, &booking.id)
 }
 
-/// The attributes of a booking, with its place in the due index.
+/// The attributes of a booking, with its place in the indexes.
 fn stored(booking: &Booking) -> Result<Item, StoreError> {
     let mut item = write("booking", booking)?;
-    item.extend(agenda::place(booking).map(|(name, value)| (name, text(value))));
+    item.insert("starts".to_owned(), text(format!("{}#{}", sortable(booking.start), booking.id)));
     if booking.due_at.is_some() {
         item.insert("due_shard".to_owned(), text(shard(booking.id.as_str())));
     }

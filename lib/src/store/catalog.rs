@@ -9,38 +9,11 @@ use super::item::{read, read_integration, text, unreadable, write};
 use super::key::{self, Key};
 use super::{Cache, Item, Store, StoreError};
 use crate::domain::{
-    EventType, EventTypeSlug, Host, HostId, HostSchedule, Integration, Schedule, ScheduleId, Tenant,
-    TenantSettings,
+    EventType, EventTypeSlug, Host, HostId, HostItems, HostSchedule, ScheduleId, Tenant, TenantSettings,
 };
 
 /// How long a listing may go by what it remembers.
 const REMEMBERED: TimeDelta = TimeDelta::seconds(30);
-
-/// The host's header, schedules and integrations: one partition, one Query.
-#[derive(Clone, Debug)]
-pub struct HostItems {
-    /// The header.
-    pub host: Host,
-    /// All schedules.
-    pub schedules: Vec<HostSchedule>,
-    /// All integrations that are not forgotten, disconnected ones too.
-    pub integrations: Vec<Integration>,
-}
-
-impl HostItems {
-    /// The integrations whose word counts.
-    pub fn active(&self) -> impl Iterator<Item = &Integration> + Clone {
-        self.integrations.iter().filter(|integration| integration.is_active())
-    }
-
-    /// The hours that an event type goes by. Those of a schedule that is not there, or of a host who is gone, are
-    /// none: nothing is offered.
-    pub fn schedule(&self, event_type: &EventType) -> Option<&Schedule> {
-        let id = event_type.schedule.as_ref().unwrap_or(&self.host.default_schedule);
-        let schedule = self.schedules.iter().find(|schedule| schedule.id == *id)?;
-        (!self.host.archived).then_some(&schedule.hours)
-    }
-}
 
 impl Store {
     /// Host and integrations, strongly consistent; `None` when there is no such host.

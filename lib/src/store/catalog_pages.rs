@@ -3,6 +3,8 @@
 //! The one rule: a page begins behind an id, whether that is still there or not, so that nothing is skipped or
 //! listed twice when other things come and go.
 
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use super::item::{read, text, unreadable};
 use super::key::{self, Key};
 use super::{Item, Store, StoreError};
@@ -87,8 +89,9 @@ impl Store {
     ) -> Result<Page<EventType>, StoreError> {
         let range = Range { partition: key::tenant_partition(tenant), prefix: key::EVENT_TYPE_PREFIX };
         let is_wanted = |item: &Item| {
-            let of = item.get("host").and_then(|host| host.as_s().ok());
-            host.is_none_or(|host| of.is_some_and(|of| of == host.as_str()))
+            let of = item.get("hosts").and_then(|hosts| hosts.as_l().ok());
+            let is = |host: &HostId, of: &AttributeValue| of.as_s().is_ok_and(|of| of == host.as_str());
+            host.is_none_or(|host| of.is_some_and(|of| of.iter().any(|of| is(host, of))))
         };
         let page = self.page(&range, after.map(EventTypeSlug::as_str), limit, is_wanted).await?;
         let items = page.items.into_iter().map(|item| read("event type", item));

@@ -12,9 +12,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::change::Change;
 use super::item::{diff, number, text, write};
 use super::key::Key;
-use super::{HostItems, Item, Store, StoreError};
+use super::{Item, Store, StoreError};
 use crate::domain::{
-    EventType, Host, HostId, HostSchedule, IntegrationStatus, ScheduleId, Tenant, TenantSettings,
+    EventType, Host, HostId, HostItems, HostSchedule, IntegrationStatus, ScheduleId, Tenant, TenantSettings,
 };
 
 /// What one transaction takes, a host and its pointer left out.
@@ -178,7 +178,9 @@ impl Store {
 
     fn forget_linked(&self, tenant: &Tenant, event_type: &EventType) {
         self.forget_event_type(tenant, &event_type.slug);
-        self.forget_host(tenant, &event_type.host);
+        for host in event_type.hosts.iter() {
+            self.forget_host(tenant, host);
+        }
     }
 }
 
@@ -221,20 +223,24 @@ fn gone_schedule(tenant: &Tenant, schedule: &HostSchedule) -> [Change; 2] {
 
 /// What an event type comes to refer to.
 fn links_of(tenant: &Tenant, before: Option<&EventType>, after: &EventType) -> Vec<Change> {
-    let is_new_host = before.is_none_or(|before| before.host != after.host);
     let is_back = before.is_some_and(|before| before.archived) && !after.archived;
-    let is_new_schedule = is_new_host || before.is_some_and(|before| before.schedule != after.schedule);
-    let host = (is_new_host || is_back).then(|| {
-        Change::update(Key::host(tenant, &after.host), "ADD #links :one")
+    let is_new_host = |host: &&HostId| is_back || before.is_none_or(|before| !before.hosts.contains(host));
+    let hosts = after.hosts.iter().filter(is_new_host).map(|host| {
+        Change::update(Key::host(tenant, host), "ADD #links :one")
             .when("attribute_exists(pk) AND (attribute_not_exists(#archived) OR #archived = :no)")
             .name("#links", "links")
             .name("#archived", "archived")
             .value(":one", number(1))
             .value(":no", AttributeValue::Bool(false))
     });
-    let schedule = after.schedule.as_ref().filter(|_| is_new_schedule);
-    let schedule = schedule.map(|schedule| link_schedule(tenant, &after.host, schedule));
-    host.into_iter().chain(schedule).collect()
+    // A schedule is its organizer's.
+    let organizer = after.hosts.organizer();
+    let has_new_schedule = before.is_none_or(|before| {
+        before.hosts.organizer() != organizer || before.schedule != after.schedule
+    });
+    let schedule = after.schedule.as_ref().filter(|_| has_new_schedule);
+    let schedule = schedule.map(|schedule| link_schedule(tenant, organizer, schedule));
+    hosts.chain(schedule).collect()
 }
 
 fn link_schedule(tenant: &Tenant, host: &HostId, schedule: &ScheduleId) -> Change {

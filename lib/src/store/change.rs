@@ -79,6 +79,15 @@ impl Change {
         self
     }
 
+    /// One more condition.
+    pub(super) fn and(mut self, condition: &str) -> Self {
+        self.condition = Some(match self.condition {
+            Some(first) => format!("({first}) AND {condition}"),
+            None => condition.to_owned(),
+        });
+        self
+    }
+
     /// Gives the placeholder `#x` its attribute name.
     pub(super) fn name(mut self, placeholder: impl Into<String>, attribute: impl Into<String>) -> Self {
         self.names.insert(placeholder.into(), attribute.into());
@@ -165,15 +174,20 @@ impl Store {
 
     /// Removes one item that never changes, and gives it; a missing one loses the condition. A read and a
     /// transaction: a lone removal could not tell its own lost answer from an item that somebody else has taken.
-    pub(super) async fn take(&self, key: Key) -> Result<Item, StoreError> {
+    pub(super) async fn delete_returning(&self, key: Key) -> Result<Item, StoreError> {
         let item = self.get(key.clone()).await?.ok_or(StoreError::Conflict(Vec::new()))?;
         self.transact(&[Change::delete(key).when("attribute_exists(pk)")]).await?;
         Ok(item)
     }
 
-    /// Those of these items that exist, strongly consistent. What the table leaves undone is asked for again, as a
-    /// throttled call is: after a pause, and not for ever.
+    /// Those of these items that exist, strongly consistent.
     pub(super) async fn batch(&self, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
+        self.batch_of(keys, true).await
+    }
+
+    /// Those of these items that exist. What the table leaves undone is asked for again, as a throttled call is: after a
+    /// pause, and within the same budget.
+    pub(super) async fn batch_of(&self, keys: &[Key], strong: bool) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(KEYS_AT_ONCE) {
             let mut patience = Patience::new();
@@ -181,7 +195,7 @@ impl Store {
             loop {
                 let keys = KeysAndAttributes::builder()
                     .set_keys(Some(wanted))
-                    .consistent_read(true)
+                    .consistent_read(strong)
                     .build()
                     .map_err(|error| StoreError::Refused(error.to_string()))?;
                 let call = || self.db.batch_get_item().request_items(&self.table, keys.clone()).send();

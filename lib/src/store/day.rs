@@ -16,20 +16,20 @@ use std::fmt::Write;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
 use super::change::Change;
-use super::item::{number, text, unreadable};
+use super::item::{number, text, ttl, unreadable};
 use super::key::{self, Key};
-use super::once::{self, Once};
-use super::{HostDays, Item, Store, StoreError, count};
+use super::idempotency::{self, IdempotencyRecord};
+use super::{Item, Store, StoreError, counters};
 use crate::domain::{
-    Cells, Claim, Claimed, Day, DayBits, DayState, EventTypeSlug, HostId, IntegrationId, Tenant,
+    CellOwner, Cells, Claim, Counter, Day, DayBits, DayChange, DayState, HostDays, HostId, IntegrationId, ReadDays,
+    Tenant,
 };
 
 const BUSY_PREFIX: &str = "b:";
 const REVISION: &str = "rev";
-const KEPT_DAYS: i64 = 40;
 
 impl Store {
     /// The days `from..=to` of a host in one Query, days without an item left out, with the counters of the dates
@@ -77,39 +77,49 @@ impl Store {
         read_all(items)
     }
 
-    /// Exactly these days of a host, strongly consistent, in the order asked for, and this counter if one is named.
-    pub async fn days_at(
+    /// Exactly the days of this claim, strongly consistent, by host in the claim's order, and this counter if one is
+    /// named: one wave over all hosts.
+    pub async fn days_of_claim(
         &self,
         tenant: &Tenant,
-        host: &HostId,
-        days: &[Day],
-        count: Option<(&EventTypeSlug, NaiveDate)>,
-    ) -> Result<HostDays, StoreError> {
-        let mut keys: Vec<Key> = days.iter().map(|day| Key::day(tenant, host, *day)).collect();
-        keys.extend(count.map(|(event_type, date)| Key::count(tenant, host, event_type, date)));
-        let HostDays { days: found, counts } = read_all(self.batch(&keys).await?)?;
-        let state = |day: &Day| {
-            found.iter().find(|state: &&DayState| state.day == *day).cloned().unwrap_or(DayState::empty(*day))
-        };
-        Ok(HostDays { days: days.iter().map(state).collect(), counts })
+        claim: &Claim,
+        counter: Option<&Counter>,
+    ) -> Result<Vec<HostDays>, StoreError> {
+        let mut keys: Vec<Key> =
+            claim.pieces().map(|(host, cells)| Key::day(tenant, host, cells.day)).collect();
+        keys.extend(counter.map(|counter| Key::counter(tenant, counter)));
+        let mut found: Vec<Item> = self.batch(&keys).await?;
+        let mut by_host = Vec::new();
+        for host in claim.hosts() {
+            let partition = key::host_partition(tenant, host);
+            let is_theirs = |item: &mut Item| item.get("pk").and_then(|pk| pk.as_s().ok()) == Some(&partition);
+            let theirs: Vec<Item> = found.extract_if(.., is_theirs).collect();
+            let HostDays { days, counts } = read_all(theirs)?;
+            let state = |day: Day| {
+                days.iter().find(|state| state.day == day).cloned().unwrap_or_else(|| DayState::empty(day))
+            };
+            let days = claim.cells_of(host).map(|cells| state(cells.day)).collect();
+            by_host.push(HostDays { days, counts });
+        }
+        Ok(by_host)
     }
 
-    /// Takes these cells for a hold that ends at `expires_at`: one conditional write on one day, one transaction
-    /// over several. `days` is what was read; it must still be so for busy time.
-    /// Finding the cells already at this very claim is success: an earlier answer was lost.
+    /// Takes these cells for a hold: one conditional write on one day, one transaction over several. `days` is what was
+    /// read; it must still be so for busy time.
+    /// Finding the cells already at this very number is success: an earlier answer was lost.
     pub async fn hold(
         &self,
         tenant: &Tenant,
-        cells: &[Claimed],
-        days: &[DayState],
-        claim: Claim,
-        once: Option<&Once>,
+        claim: &Claim,
+        days: &ReadDays<'_>,
+        owner: CellOwner,
+        record: Option<&IdempotencyRecord>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut changes = take(tenant, cells, days, claim, now);
-        changes.extend(once.map(|once| once::put(tenant, once, now)).transpose()?);
+        let mut changes = take(tenant, claim, days, owner, now);
+        changes.extend(record.map(|record| idempotency::put(tenant, record, now)).transpose()?);
         match self.commit(&changes).await {
-            Err(StoreError::Conflict(found)) if is_own(&found, cells, claim) => Ok(()),
+            Err(StoreError::Conflict(found)) if is_own(&found, claim, owner) => Ok(()),
             done => done,
         }
     }
@@ -119,19 +129,19 @@ impl Store {
     pub async fn release(
         &self,
         tenant: &Tenant,
-        cells: &[Claimed],
-        claim: Claim,
-        once: Option<&Once>,
+        claim: &Claim,
+        owner: CellOwner,
+        record: Option<&IdempotencyRecord>,
     ) -> Result<(), StoreError> {
-        let mut changes: Vec<_> = cells
-            .iter()
-            .map(|claimed| {
-                let mut condition = String::new();
-                each_cell(&mut condition, claimed.cells, " AND ", |out, cell| write!(out, "#{cell} = :v"));
-                free(tenant, claimed).when(condition).value(":v", number(claim.number()))
-            })
-            .collect();
-        changes.extend(once.map(|once| once::put(tenant, once, self.clock.now())).transpose()?);
+        let release = |(host, cells): (&HostId, Cells)| {
+            let mut condition = String::new();
+            each_cell(&mut condition, cells, " AND ", |out, cell| write!(out, "#{cell} = :v"));
+            free_cells(tenant, host, cells).when(condition).value(":v", number(owner.number()))
+        };
+        let mut changes: Vec<_> = claim.pieces().map(release).collect();
+        changes.extend(
+            record.map(|record| idempotency::put(tenant, record, self.clock.now())).transpose()?,
+        );
         self.transact(&changes).await
     }
 }
@@ -139,94 +149,93 @@ impl Store {
 /// The changes that take free cells.
 pub(super) fn take(
     tenant: &Tenant,
-    cells: &[Claimed],
-    days: &[DayState],
-    claim: Claim,
+    claim: &Claim,
+    days: &ReadDays<'_>,
+    owner: CellOwner,
     now: DateTime<Utc>,
 ) -> Vec<Change> {
-    let change = |claimed: &Claimed| {
+    let change = |(host, cells): (&HostId, Cells)| {
         let mut condition = String::new();
-        let change = set(tenant, claimed, claim, revision_of(days, claimed), &mut condition);
+        let change = set(tenant, host, cells, owner, days.revision(host, cells.day), &mut condition);
         condition.push_str(" AND NOT (");
-        each_cell(&mut condition, claimed.cells, " OR ", |out, cell| write!(out, "#{cell} > :now"));
+        each_cell(&mut condition, cells, " OR ", |out, cell| write!(out, "#{cell} > :now"));
         condition.push(')');
-        change.when(condition).value(":now", number(Claim::now(now).number()))
+        change.when(condition).value(":now", number(CellOwner::now(now).number()))
     };
-    cells.iter().map(change).collect()
+    claim.pieces().map(change).collect()
 }
 
 /// The changes that turn a hold's cells into a booking's.
-pub(super) fn confirm(tenant: &Tenant, cells: &[Claimed], days: &[DayState], held: Claim) -> Vec<Change> {
-    let change = |claimed: &Claimed| {
+pub(super) fn confirm(tenant: &Tenant, claim: &Claim, days: &ReadDays<'_>, held: CellOwner) -> Vec<Change> {
+    let change = |(host, cells): (&HostId, Cells)| {
         let mut condition = String::new();
-        let change = set(tenant, claimed, Claim::BOOKED, revision_of(days, claimed), &mut condition);
+        let revision = days.revision(host, cells.day);
+        let change = set(tenant, host, cells, CellOwner::BOOKED, revision, &mut condition);
         condition.push_str(" AND ");
-        each_cell(&mut condition, claimed.cells, " AND ", |out, cell| write!(out, "#{cell} = :held"));
+        each_cell(&mut condition, cells, " AND ", |out, cell| write!(out, "#{cell} = :held"));
         change.when(condition).value(":held", number(held.number()))
     };
-    cells.iter().map(change).collect()
+    claim.pieces().map(change).collect()
 }
 
-/// The changes that move a booking's claim, one for each day: cells that it keeps stay as they are, free ones are
-/// taken under the conditions of a hold, the rest are freed.
+/// The changes that move a booking's cells, one for each day of each host: cells that it keeps stay as they are, free
+/// ones are taken under the conditions of a hold, the rest are freed.
 pub(super) fn shift(
     tenant: &Tenant,
-    old: &[Claimed],
-    new: &[Claimed],
-    days: &[DayState],
+    old: &Claim,
+    new: &Claim,
+    days: &ReadDays<'_>,
     now: DateTime<Utc>,
 ) -> Vec<Change> {
-    let gone = old.iter().filter(|old| !new.iter().any(|new| new.is_same_day(old)));
-    let mut changes: Vec<Change> = gone.map(|old| free(tenant, old)).collect();
-    for claimed in new {
-        let before = old.iter().find(|old| old.is_same_day(claimed)).map(|old| old.cells);
-        let has = |cells: Option<Cells>, cell: u16| {
-            cells.is_some_and(|cells| (cells.from..cells.to).contains(&cell))
-        };
-        let cells = claimed.cells;
-        let taken: Vec<u16> = (cells.from..cells.to).filter(|cell| !has(before, *cell)).collect();
-        let freed = before.into_iter().flat_map(|before| before.from..before.to);
-        let freed: Vec<u16> = freed.filter(|cell| !has(Some(cells), *cell)).collect();
-        let listed = |cells: &[u16], form: &dyn Fn(u16) -> String, by: &str| {
-            cells.iter().map(|cell| form(*cell)).collect::<Vec<_>>().join(by)
-        };
-        let mut expression = "SET #ttl = :ttl".to_owned();
-        if !taken.is_empty() {
-            expression += ", ";
-            expression += &listed(&taken, &|cell| format!("#{cell} = :v"), ", ");
-        }
-        if !freed.is_empty() {
-            expression += " REMOVE ";
-            expression += &listed(&freed, &|cell| format!("#{cell}"), ", ");
-        }
-        let mut change = Change::update(Key::day(tenant, &claimed.host, cells.day), expression)
-            .name("#ttl", "ttl")
-            .name("#rev", REVISION)
-            .value(":ttl", ttl(cells.day));
-        for cell in taken.iter().chain(&freed) {
-            change = change.name(format!("#{cell}"), cell.to_string());
-        }
-        // What it keeps is checked against busy time, too: by the revision, as for a hold.
-        let mut condition = String::new();
-        change = known(change, revision_of(days, claimed), &mut condition);
-        if !taken.is_empty() {
-            condition += " AND NOT (";
-            condition += &listed(&taken, &|cell| format!("#{cell} > :now"), " OR ");
-            condition.push(')');
-            change = change
-                .value(":v", number(Claim::BOOKED.number()))
-                .value(":now", number(Claim::now(now).number()));
-        }
-        changes.push(change.when(condition));
-    }
-    changes
+    old.changes_to(new).iter().map(|change| shift_day(tenant, change, days, now)).collect()
 }
 
-/// The change that frees cells. Its caller says under which condition; a booking's own status is one.
-pub(super) fn free(tenant: &Tenant, claimed: &Claimed) -> Change {
+fn shift_day(tenant: &Tenant, day: &DayChange<'_>, days: &ReadDays<'_>, now: DateTime<Utc>) -> Change {
+    let DayChange { host, day, taken, freed, is_used } = day;
+    let listed = |cells: &[u16], form: &dyn Fn(u16) -> String, by: &str| {
+        cells.iter().map(|cell| form(*cell)).collect::<Vec<_>>().join(by)
+    };
+    let mut expression = "SET #ttl = :ttl".to_owned();
+    if !taken.is_empty() {
+        expression += ", ";
+        expression += &listed(taken, &|cell| format!("#{cell} = :v"), ", ");
+    }
+    if !freed.is_empty() {
+        expression += " REMOVE ";
+        expression += &listed(freed, &|cell| format!("#{cell}"), ", ");
+    }
+    let mut change = Change::update(Key::day(tenant, host, *day), expression)
+        .name("#ttl", "ttl")
+        .value(":ttl", ttl(*day));
+    for cell in taken.iter().chain(freed) {
+        change = change.name(format!("#{cell}"), cell.to_string());
+    }
+    if !is_used {
+        return change;
+    }
+    // What it keeps is checked against busy time, too: by the revision, as for a hold.
+    let mut condition = String::new();
+    change = known(change.name("#rev", REVISION), days.revision(host, *day), &mut condition);
+    if !taken.is_empty() {
+        condition += " AND NOT (";
+        condition += &listed(taken, &|cell| format!("#{cell} > :now"), " OR ");
+        condition.push(')');
+        change = change
+            .value(":v", number(CellOwner::BOOKED.number()))
+            .value(":now", number(CellOwner::now(now).number()));
+    }
+    change.when(condition)
+}
+
+/// The changes that free a booking's cells. Its caller says under which condition: the booking's own status.
+pub(super) fn free(tenant: &Tenant, claim: &Claim) -> Vec<Change> {
+    claim.pieces().map(|(host, cells)| free_cells(tenant, host, cells)).collect()
+}
+
+fn free_cells(tenant: &Tenant, host: &HostId, cells: Cells) -> Change {
     let mut expression = "SET #ttl = :ttl REMOVE ".to_owned();
-    each_cell(&mut expression, claimed.cells, ", ", |out, cell| write!(out, "#{cell}"));
-    named(Change::update(Key::day(tenant, &claimed.host, claimed.cells.day), expression), claimed.cells)
+    each_cell(&mut expression, cells, ", ", |out, cell| write!(out, "#{cell}"));
+    named(Change::update(Key::day(tenant, host, cells.day), expression), cells)
 }
 
 /// The change that puts an integration's busy bits and raises the revision.
@@ -255,28 +264,30 @@ pub(super) fn put_busy(
         .value(":ttl", ttl)
 }
 
-/// Whether a lost hold was our own: the item found has all the cells at this claim.
-fn is_own(found: &[Option<Item>], cells: &[Claimed], claim: Claim) -> bool {
-    found.len() >= cells.len()
-        && found.iter().zip(cells).all(|(item, claimed)| {
+/// Whether a lost hold was our own: the items found have all the cells at this number.
+fn is_own(found: &[Option<Item>], claim: &Claim, owner: CellOwner) -> bool {
+    let pieces: Vec<_> = claim.pieces().collect();
+    found.len() >= pieces.len()
+        && found.iter().zip(pieces).all(|(item, (_, cells))| {
             let day = item.clone().and_then(|item| read(item).ok());
-            day.is_some_and(|day| day.is_all(claimed.cells, claim))
+            day.is_some_and(|day| day.is_all(cells, owner))
         })
 }
 
 fn set(
     tenant: &Tenant,
-    claimed: &Claimed,
-    claim: Claim,
+    host: &HostId,
+    cells: Cells,
+    owner: CellOwner,
     revision: Option<u64>,
     condition: &mut String,
 ) -> Change {
     let mut expression = "SET #ttl = :ttl, ".to_owned();
-    each_cell(&mut expression, claimed.cells, ", ", |out, cell| write!(out, "#{cell} = :v"));
-    let change = Change::update(Key::day(tenant, &claimed.host, claimed.cells.day), expression)
+    each_cell(&mut expression, cells, ", ", |out, cell| write!(out, "#{cell} = :v"));
+    let change = Change::update(Key::day(tenant, host, cells.day), expression)
         .name("#rev", REVISION)
-        .value(":v", number(claim.number()));
-    known(named(change, claimed.cells), revision, condition)
+        .value(":v", number(owner.number()));
+    known(named(change, cells), revision, condition)
 }
 
 /// The condition that busy time is as it was read.
@@ -310,18 +321,10 @@ fn each_cell(
     }
 }
 
-fn revision_of(days: &[DayState], claimed: &Claimed) -> Option<u64> {
-    days.iter().find(|state| state.day == claimed.cells.day).and_then(|state| state.revision)
-}
-
-pub(super) fn ttl(day: Day) -> AttributeValue {
-    number(day.next().start().epoch_seconds() + KEPT_DAYS * 86_400)
-}
-
 fn read_all(items: Vec<Item>) -> Result<HostDays, StoreError> {
     let mut all = HostDays::default();
     for item in items {
-        match count::read(&item) {
+        match counters::read(&item) {
             Some(count) => all.counts.push(count?),
             None => all.days.push(read(item)?),
         }
@@ -349,8 +352,8 @@ fn read(item: Item) -> Result<DayState, StoreError> {
             }
             _ => {
                 let cell = name.parse().ok().filter(|cell| *cell < Day::CELLS).ok_or_else(wrong)?;
-                let claim = value.as_n().ok().and_then(|n| read_number(n)).ok_or_else(wrong)?;
-                state.claims.push((cell, Claim::from_number(claim)));
+                let owner = value.as_n().ok().and_then(|n| read_number(n)).ok_or_else(wrong)?;
+                state.owners.push((cell, CellOwner::from_number(owner)));
             }
         }
     }
@@ -378,7 +381,7 @@ mod tests {
 
     #[test]
     fn numbers_are_read_in_every_form_that_a_table_writes() {
-        let booked = Claim::BOOKED.number();
+        let booked = CellOwner::BOOKED.number();
         for form in ["9E30", "9E+30", "9.0E+30", "9e30", "9000000000000000000000000000000"] {
             assert_eq!(read_number(form), Some(booked), "{form}");
         }

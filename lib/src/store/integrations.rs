@@ -13,8 +13,8 @@ use super::day;
 use super::due::shard;
 use super::item::{attribute, diff, number, read_integration, seconds, text, unreadable, write};
 use super::key::{self, Key};
-use super::{Item, Lease, Store, StoreError};
-use crate::domain::{Day, DayBits, HostId, Integration, IntegrationId, IntegrationStatus, Tenant};
+use super::{Item, Store, StoreError};
+use crate::domain::{Day, DayBits, HostId, Integration, IntegrationId, IntegrationStatus, Lease, Tenant};
 
 const ACCESS: &str = "access";
 const REFRESH: &str = "refresh";

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::change::Change;
 use super::key::{self, Key};
 use super::{Item, StoreError};
-use crate::domain::{Booking, Integration};
+use crate::domain::{Booking, Day, Integration};
 
 /// Reads an item; one that cannot be read is an error, never an absence.
 pub(super) fn read<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
@@ -43,6 +43,14 @@ pub(super) fn number(value: impl Display) -> AttributeValue {
 
 pub(super) fn seconds(instant: DateTime<Utc>) -> AttributeValue {
     number(instant.timestamp())
+}
+
+/// Days and what is counted of them are kept for so long after the day.
+const KEPT_DAYS: i64 = 40;
+
+/// When the table removes what belongs to a day.
+pub(super) fn ttl(day: Day) -> AttributeValue {
+    number(day.next().start().epoch_seconds() + KEPT_DAYS * 86_400)
 }
 
 /// An item that the table's stream tells of.

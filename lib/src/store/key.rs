@@ -1,12 +1,12 @@
 //! The only place where partition and sort keys are spelled.
 
+use std::fmt::Display;
+
 use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::NaiveDateTime;
 
-use super::due::DueWhat;
-use super::{Item, StateHash};
-use chrono::NaiveDate;
-
-use crate::domain::{BookingId, Day, EventTypeSlug, HostId, IntegrationId, ScheduleId, Tenant};
+use super::Item;
+use crate::domain::{BookingId, Counter, Day, EntryKey, EventTypeSlug, HostId, IntegrationId, JobId, ScheduleId, Tenant, Tick};
 
 pub(super) const BOOKING: &str = "BOOKING";
 pub(super) const HOST: &str = "HOST";
@@ -19,6 +19,10 @@ pub(super) const DATA_KEY_PREFIX: &str = "DATAKEY#";
 pub(super) const EVENT_TYPE_PREFIX: &str = "ETYPE#";
 pub(super) const DAY_PREFIX: &str = "DAY#";
 pub(super) const COUNT_INFIX: &str = "#N#";
+pub(super) const AGENDA_PREFIX: &str = "AGENDA#";
+pub(super) const HISTORY_PREFIX: &str = "HISTORY#";
+pub(super) const JOB_PREFIX: &str = "JOB#";
+pub(super) const JOB_RESULT_PREFIX: &str = "JOBRESULT#";
 
 /// A primary key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,19 +73,40 @@ impl Key {
     }
 
     /// Sorts among the days, so that one Query of days reads it with them.
-    pub(super) fn count(tenant: &Tenant, host: &HostId, event_type: &EventTypeSlug, date: NaiveDate) -> Self {
+    pub(super) fn counter(tenant: &Tenant, counter: &Counter) -> Self {
+        let Counter::EventTypeDay { host, event_type, date } = counter;
         Self { pk: host_partition(tenant, host), sk: format!("{DAY_PREFIX}{date}{COUNT_INFIX}{event_type}") }
     }
 
-    pub(super) fn once(tenant: &Tenant, id: &str) -> Self {
-        Self { pk: tenant_partition(tenant), sk: format!("ONCE#{id}") }
+    pub(super) fn idempotency(tenant: &Tenant, id: &str) -> Self {
+        Self { pk: tenant_partition(tenant), sk: format!("IDEMPOTENCY#{id}") }
+    }
+
+    pub(super) fn entry(key: &EntryKey) -> Self {
+        Self {
+            pk: host_partition(&key.tenant, &key.host),
+            sk: agenda_sort(key.start, key.booking.as_str()),
+        }
+    }
+
+    pub(super) fn history(tenant: &Tenant, booking: &BookingId, version: u64) -> Self {
+        Self { pk: booking_partition(tenant, booking), sk: format!("{HISTORY_PREFIX}{version:08}") }
+    }
+
+    pub(super) fn job(tenant: &Tenant, job: &JobId) -> Self {
+        Self { pk: tenant_partition(tenant), sk: format!("{JOB_PREFIX}{job}") }
+    }
+
+    /// Results of a job, by the number of the page that found them.
+    pub(super) fn job_result(tenant: &Tenant, job: &JobId, page: u32) -> Self {
+        Self { pk: tenant_partition(tenant), sk: format!("{JOB_RESULT_PREFIX}{job}#{page:06}") }
     }
 
     pub(super) fn booking(tenant: &Tenant, booking: &BookingId) -> Self {
-        Self { pk: format!("{}#B#{booking}", tenant_partition(tenant)), sk: BOOKING.to_owned() }
+        Self { pk: booking_partition(tenant, booking), sk: BOOKING.to_owned() }
     }
 
-    pub(super) fn oauth_state(hash: &StateHash) -> Self {
+    pub(super) fn oauth_state(hash: impl Display) -> Self {
         Self { pk: format!("S#{hash}"), sk: "STATE".to_owned() }
     }
 
@@ -102,18 +127,27 @@ pub(super) fn host_partition(tenant: &Tenant, host: &HostId) -> String {
     format!("T#{tenant}#H#{host}")
 }
 
+pub(super) fn booking_partition(tenant: &Tenant, booking: &BookingId) -> String {
+    format!("{}#B#{booking}", tenant_partition(tenant))
+}
+
+/// In the order of time, and of bookings within one instant.
+pub(super) fn agenda_sort(start: Tick, booking: &str) -> String {
+    format!("{AGENDA_PREFIX}{}#{booking}", sortable(start))
+}
+
 pub(super) fn day_sort(day: Day) -> String {
     format!("{DAY_PREFIX}{day}")
 }
 
-/// What a row of the due index stands for.
-pub(super) fn parse_due(pk: &str, sk: &str) -> Option<DueWhat> {
-    let rest = pk.strip_prefix("T#")?;
-    if let Some(id) = sk.strip_prefix(INTEGRATION_PREFIX) {
-        let (tenant, host) = rest.split_once("#H#")?;
-        Some(DueWhat::Integration(tenant.parse().ok()?, host.parse().ok()?, id.parse().ok()?))
-    } else {
-        let (tenant, id) = rest.split_once("#B#")?;
-        Some(DueWhat::Booking(tenant.parse().ok()?, id.parse().ok()?))
-    }
+/// A time in a sort key: in the order of time.
+pub(super) fn sortable(start: Tick) -> String {
+    start.instant().format(SORTABLE).to_string()
 }
+
+/// The time that a sort key says.
+pub(super) fn parse_sortable(text: &str) -> Option<Tick> {
+    Tick::exact(NaiveDateTime::parse_from_str(text, SORTABLE).ok()?.and_utc())
+}
+
+const SORTABLE: &str = "%Y-%m-%dT%H:%MZ";

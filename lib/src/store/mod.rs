@@ -9,35 +9,41 @@
 //! T#<tenant>            SCH#<schedule>         which host a schedule belongs to
 //! T#<tenant>            INT#<integration>      which host an integration belongs to
 //! T#<tenant>            DATAKEY#<n>            wrapped data key
+//! T#<tenant>            IDEMPOTENCY#<hash>     what a request with an Idempotency-Key came to (ttl 1 day)
+//! T#<tenant>            JOB#<id>               job: kind, cursor, done, total, lease (see `jobs`)
+//! T#<tenant>            JOBRESULT#<id>#<n>     some of its results (ttl 7 days)
 //! T#<tenant>#H#<host>   HOST                   host header
 //! T#<tenant>#H#<host>   HOST#S#<schedule>      schedule
 //! T#<tenant>#H#<host>   HOST#I#<integration>   integration, with its sealed tokens
 //! T#<tenant>#H#<host>   DAY#2026-11-20         the day: the lock (see `day`)
-//! T#<tenant>#H#<host>   DAY#2026-11-20#N#<event type>   how often it is booked on that local date (see `count`)
+//! T#<tenant>#H#<host>   DAY#2026-11-20#N#<event type>          counter of a daily limit (see `counters`)
+//! T#<tenant>#H#<host>   AGENDA#2026-11-20T09:30Z#<booking>     agenda entry (see `agenda`)
 //! T#<tenant>#B#<id>     BOOKING                booking
-//! T#<tenant>            ONCE#<hash of key>     what a request with an Idempotency-Key came to (ttl 1 day)
+//! T#<tenant>#B#<id>     HISTORY#<version>      what made that version (see `history`)
 //! S#<hash of state>     STATE                  OAuth round trip under way (ttl 10 min)
 //!
-//! index `due` (sparse): due_shard, due_at      integrations to sync, bookings to push, answer or erase
-//! index `by_tenant`:    tenant, agenda_at      bookings by start
-//! index `by_host`:      agenda_host, agenda_at bookings of a host by start
+//! index `due` (sparse): due_shard, due_at      integrations to sync, entries to push, deadlines of bookings, jobs
+//! index `by_tenant`:    tenant, starts         bookings by start
 //! ```
 
 mod agenda;
+mod booking_lists;
 mod bookings;
 mod catalog;
 mod catalog_pages;
 mod catalog_writes;
 mod change;
-mod count;
+mod counters;
 mod data_keys;
 mod day;
 mod due;
+mod history;
+mod idempotency;
 mod integrations;
 mod item;
+mod jobs;
 mod key;
 mod oauth_states;
-mod once;
 pub mod table;
 
 use std::collections::HashMap;
@@ -49,21 +55,20 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
-use crate::domain::{EventType, EventTypeSlug, HostId, Tenant, TenantSettings};
+use crate::domain::{EventType, EventTypeSlug, HostId, HostItems, Tenant, TenantSettings};
 
 use crate::aws::Lazy;
 
-pub use agenda::{Agenda, BookingsPage, Place, PlaceError};
-pub use bookings::{Lease, NotBooked};
-pub use catalog::HostItems;
+pub use booking_lists::{BookingCursor, BookingsPage, BookingsRange, CursorError};
+pub use bookings::{BookingConflict, BookingWrite, new_lease};
 pub use catalog_pages::Page;
-pub use count::{Count, HostDays};
 pub use due::{Due, DueWhat};
+pub use history::HistoryEntry;
+pub use idempotency::IdempotencyRecord;
 pub use integrations::{PullOutcome, SealedTokens};
 pub use item::Image;
 pub use oauth_states::{OAuthState, StateHash};
-pub use once::Once;
-pub use table::{BY_HOST_INDEX, BY_TENANT_INDEX, DUE_INDEX, DUE_SHARDS, STREAMED_PREFIXES};
+pub use table::{BY_TENANT_INDEX, DUE_INDEX, DUE_SHARDS, STREAMED_PREFIXES};
 
 /// An item as DynamoDB has it.
 pub type Item = HashMap<String, AttributeValue>;

@@ -68,7 +68,7 @@ impl Store {
     /// Takes a round trip out of the table: the first caller gets it, everyone after gets `None`, and so does
     /// one who comes too late.
     pub async fn take_oauth_state(&self, hash: &StateHash) -> Result<Option<OAuthState>, StoreError> {
-        match self.take(Key::oauth_state(hash)).await {
+        match self.delete_returning(Key::oauth_state(hash)).await {
             Ok(item) => {
                 let state: OAuthState = read("oauth state", item)?;
                 Ok((self.clock.now() < state.expires_at).then_some(state))

@@ -4,9 +4,7 @@
 pub const DUE_INDEX: &str = "due";
 /// Over how many partitions the index is spread.
 pub const DUE_SHARDS: u8 = 16;
-/// Every booking of a tenant in the order of its start: `tenant` (S) and `agenda_at` (S).
+/// Every booking of a tenant in the order of its start: `tenant` (S) and `starts` (S).
 pub const BY_TENANT_INDEX: &str = "by_tenant";
-/// The same of one host: `agenda_host` (S) and `agenda_at` (S).
-pub const BY_HOST_INDEX: &str = "by_host";
 /// Only these sort keys are of interest on the table's stream; day writes would flood it.
 pub const STREAMED_PREFIXES: [&str; 2] = ["BOOKING", "HOST#I#"];

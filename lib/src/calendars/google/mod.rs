@@ -416,6 +416,15 @@ impl Calendar for Google {
         event.placed(zone)
     }
 
+    async fn find_event(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        draft: &EventDraft,
+    ) -> Result<Placed, CalendarError> {
+        self.event(call, calendar, &EventId::of(&draft.key)).await
+    }
+
     async fn insert_event(
         &self,
         call: Call<'_>,
@@ -433,9 +442,10 @@ impl Calendar for Google {
         &self,
         call: Call<'_>,
         calendar: &CalendarId,
+        id: &EventId,
         draft: &EventDraft,
     ) -> Result<Placed, CalendarError> {
-        let mut url = self.event_url(calendar, &draft.id);
+        let mut url = self.event_url(calendar, id);
         url.query_pairs_mut().extend_pairs(WRITING);
         let request = self.request(call, Method::PATCH, url).json(&wire::patch_body(draft));
         let refused = match self.http.send(request, Self::sending(call, EVENT), json::<Event>).await {
@@ -445,7 +455,7 @@ impl Calendar for Google {
         // Google forbids a change to a deleted event instead of saying that it is gone, and a host whose event
         // was deleted must not be told that their permission was lost. Only reading it tells the two apart.
         let forbidden = matches!(refused, CalendarError::Denied { .. } | CalendarError::Rejected { .. });
-        if forbidden && self.event(call, calendar, &draft.id).await == Err(CalendarError::Gone) {
+        if forbidden && self.event(call, calendar, id).await == Err(CalendarError::Gone) {
             return Err(CalendarError::Gone);
         }
         Err(refused)

@@ -182,7 +182,7 @@ async fn our_events_are_kept_apart_from_other_peoples() {
     let mut free = event("free", "2026-11-20T15:00:00Z", "2026-11-20T16:00:00Z");
     free["transparency"] = json!("transparent");
     let first = json!([
-        ours(event("hfada1g0", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z")),
+        ours(event("hfada1h61646131g0", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z")),
         event("private", "2026-11-20T09:10:00Z", "2026-11-20T09:20:00Z"),
         free,
     ]);
@@ -257,7 +257,7 @@ async fn a_refused_token_is_an_error_of_the_account() {
 async fn a_target_that_does_not_block_gives_only_our_events() {
     let target = calendar("ada@example.com");
     let items = json!([
-        ours(event("hfada1g0", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z")),
+        ours(event("hfada1h61646131g0", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z")),
         ours(event("copied", "2026-11-20T11:00:00Z", "2026-11-20T11:30:00Z")),
     ]);
     let server = Loopback::start(vec![reply(&events(&items, None))]);
@@ -332,10 +332,12 @@ async fn free_busy_asks_about_fifty_calendars_at_a_time_and_never_about_the_targ
 }
 
 fn draft() -> EventDraft {
-    let booking: BookingId = "bkg_ada1".parse().unwrap();
     EventDraft {
-        id: EventId::of(&booking, 1),
-        booking,
+        key: EventKey {
+            booking: "bkg_ada1".parse().unwrap(),
+            host: "hst_ada1".parse().unwrap(),
+            generation: 1,
+        },
         integration: integration(),
         starts_at: at("2026-11-20T09:00:00Z"),
         ends_at: at("2026-11-20T09:30:00Z"),
@@ -359,12 +361,12 @@ async fn an_insert_whose_answer_was_lost_meets_itself_as_a_conflict() {
     let inserted =
         google(&server).insert_event(call(&access()), &calendar("ada@example.com"), &draft()).await;
     assert_eq!(inserted, Err(CalendarError::Conflict));
-    assert!(server.requests().iter().all(|request| request.contains(r#""id":"hfada1g1""#)));
+    assert!(server.requests().iter().all(|request| request.contains(r#""id":"hfada1h61646131g1""#)));
 }
 
 #[tokio::test]
 async fn writes_go_to_the_event_by_its_id() {
-    let mut placed = event("hfada1g1", "2026-11-20T10:00:00+01:00", "2026-11-20T10:30:00+01:00");
+    let mut placed = event("hfada1h61646131g1", "2026-11-20T10:00:00+01:00", "2026-11-20T10:30:00+01:00");
     placed["etag"] = json!("\"3\"");
     let server =
         Loopback::start(vec![reply(&placed), reply(&placed), Reply::status(204), Reply::status(410)]);
@@ -380,14 +382,14 @@ async fn writes_go_to_the_event_by_its_id() {
     let requests = server.requests();
     let path = "/calendar/v3/calendars/ada@example.com/events";
     assert!(requests[0].starts_with(&format!("POST {path}?sendUpdates=all")));
-    assert!(requests[1].starts_with(&format!("PATCH {path}/hfada1g1?sendUpdates=all")));
-    assert!(requests[2].starts_with(&format!("DELETE {path}/hfada1g1?sendUpdates=all")));
+    assert!(requests[1].starts_with(&format!("PATCH {path}/hfada1h61646131g1?sendUpdates=all")));
+    assert!(requests[2].starts_with(&format!("DELETE {path}/hfada1h61646131g1?sendUpdates=all")));
 }
 
 #[tokio::test]
 async fn a_whole_day_event_is_read_in_the_zone_of_its_calendar() {
     let all_day =
-        json!({ "id": "hfada1g1", "start": { "date": "2026-11-20" }, "end": { "date": "2026-11-21" } });
+        json!({ "id": "hfada1h61646131g1", "start": { "date": "2026-11-20" }, "end": { "date": "2026-11-21" } });
     let server = Loopback::start(vec![
         reply(&all_day),
         reply(&json!({ "id": "ada@example.com", "timeZone": "Europe/Berlin" })),
@@ -404,7 +406,7 @@ async fn a_whole_day_event_is_read_in_the_zone_of_its_calendar() {
 #[tokio::test]
 async fn own_events_are_listed_without_copies() {
     let items = json!([
-        ours(event("hfada1g0", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z")),
+        ours(event("hfada1h61646131g0", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z")),
         ours(event("copied", "2026-11-20T11:00:00Z", "2026-11-20T11:30:00Z")),
     ]);
     let server = Loopback::start(vec![reply(&events(&items, None))]);
@@ -430,9 +432,9 @@ async fn a_change_that_is_forbidden_because_the_event_was_deleted_says_that_it_i
     let forbidden = || Reply::answer(403, r#"{"error":{"code":403,"errors":[{"reason":"forbidden"}]}}"#);
     let target = calendar("ada@example.com");
     for (standing, expected) in [
-        (json!({ "id": "hfada1g1", "status": "cancelled" }), CalendarError::Gone),
+        (json!({ "id": "hfada1h61646131g1", "status": "cancelled" }), CalendarError::Gone),
         (
-            event("hfada1g1", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z"),
+            event("hfada1h61646131g1", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z"),
             CalendarError::Denied { scope: None },
         ),
     ] {
@@ -466,7 +468,7 @@ async fn the_log_names_the_route_and_nothing_that_anybody_keeps_to_themselves() 
     let guard = tracing::subscriber::set_default(subscriber);
 
     let tokens = json!({ "access_token": "ya29.given", "token_type": "Bearer", "expires_in": 3599 });
-    let placed = event("hfada1g1", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z");
+    let placed = event("hfada1h61646131g1", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z");
     let server = Loopback::start(vec![reply(&tokens), Reply::answer(400, "1//given"), reply(&placed)]);
     let google = google(&server);
     let deadline = call(&access()).deadline;
@@ -482,7 +484,7 @@ async fn the_log_names_the_route_and_nothing_that_anybody_keeps_to_themselves() 
         assert!(log.contains(said), "{said} is missing in {log}");
     }
     for secret in
-        ["ya29", "4/code", "4%2F", "proof", "our-secret", "1//", "1%2F", "ada@", "hfada1g1", "sendUpdates"]
+        ["ya29", "4/code", "4%2F", "proof", "our-secret", "1//", "1%2F", "ada@", "hfada1h61646131g1", "sendUpdates"]
     {
         assert!(!log.contains(secret), "{secret} is in {log}");
     }

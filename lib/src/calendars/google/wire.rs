@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::calendars::{
-    BOOKING_PROPERTY, CalendarError, CalendarId, CalendarInfo, EventDraft, EventId, Guest,
+    BOOKING_PROPERTY, CalendarError, CalendarId, CalendarInfo, EventDraft, EventId, EventKey, Guest,
     INTEGRATION_PROPERTY, OwnEvent, Placed,
 };
-use crate::domain::{BookingId, Conference, IntegrationId, Span, Visibility};
+use crate::domain::{Conference, IntegrationId, Span, Visibility};
 
 /// One page of a list.
 #[derive(Deserialize)]
@@ -195,9 +195,9 @@ impl Event {
         let Some((starts_at, ends_at)) = self.times(zone) else { return Reading::Unreadable };
         let Some(span) = span(starts_at, ends_at) else { return Reading::Unreadable };
         match ours {
-            Some((id, booking, generation)) => {
+            Some((id, key)) => {
                 let (etag, blocks) = (self.etag.clone(), self.blocks());
-                Reading::Ours(OwnEvent { id, booking, generation, starts_at, ends_at, span, etag, blocks })
+                Reading::Ours(OwnEvent { id, key, starts_at, ends_at, span, etag, blocks })
             }
             None => Reading::Busy(span),
         }
@@ -210,7 +210,8 @@ impl Event {
         }
         let (starts_at, ends_at) = self.times(zone).ok_or(CalendarError::Unreadable)?;
         let conference = self.conference();
-        Ok(Placed { etag: self.etag, starts_at, ends_at, link: self.html_link, conference })
+        let id = self.id.parse().map_err(|_invalid| CalendarError::Unreadable)?;
+        Ok(Placed { id, etag: self.etag, starts_at, ends_at, link: self.html_link, conference })
     }
 
     /// Its video conference. What was made without a way in is not there yet.
@@ -249,13 +250,13 @@ impl Event {
         !(marked_free || says_nothing || declined)
     }
 
-    fn ours(&self, integration: &IntegrationId) -> Option<(EventId, BookingId, u32)> {
+    fn ours(&self, integration: &IntegrationId) -> Option<(EventId, EventKey)> {
         let id: EventId = self.id.parse().ok()?;
-        let (booking, generation) = id.booking_and_generation()?;
+        let key = id.key()?;
         let mark = |name: &str| self.extended_properties.private.get(name).map(String::as_str);
         let marked = mark(INTEGRATION_PROPERTY) == Some(integration.as_str())
-            && mark(BOOKING_PROPERTY) == Some(booking.as_str());
-        marked.then_some((id, booking, generation))
+            && mark(BOOKING_PROPERTY) == Some(key.booking.as_str());
+        marked.then_some((id, key))
     }
 
     fn times(&self, zone: Option<Tz>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
@@ -316,7 +317,7 @@ pub(super) fn insert_body(draft: &EventDraft) -> Value {
     let mut body = owned_fields(draft, |at| json!({ "dateTime": rfc3339(at), "timeZone": zone }));
     if let Some(fields) = body.as_object_mut() {
         let invite = |guest: &Guest| json!({ "email": guest.email, "displayName": guest.name });
-        fields.insert("id".to_owned(), json!(draft.id.as_str()));
+        fields.insert("id".to_owned(), json!(EventId::of(&draft.key).as_str()));
         fields.insert("attendees".to_owned(), draft.guest.iter().map(invite).collect());
     }
     body
@@ -336,7 +337,7 @@ pub(super) fn patch_body(draft: &EventDraft) -> Value {
 /// however often this is sent: Google ignores a request that it knows.
 fn create_conference(draft: &EventDraft) -> Value {
     json!({ "createRequest": {
-        "requestId": draft.id.as_str(),
+        "requestId": EventId::of(&draft.key).as_str(),
         "conferenceSolutionKey": { "type": "hangoutsMeet" },
     } })
 }
@@ -365,7 +366,7 @@ fn fields_but_the_conference(draft: &EventDraft, when: impl Fn(DateTime<Utc>) ->
         "reminders": { "useDefault": false, "overrides": reminders },
         "extendedProperties": { "private": {
             INTEGRATION_PROPERTY: draft.integration.as_str(),
-            BOOKING_PROPERTY: draft.booking.as_str(),
+            BOOKING_PROPERTY: draft.key.booking.as_str(),
         } },
     })
 }
@@ -544,7 +545,7 @@ mod tests {
     }
 
     fn marked(integration: &str, booking: &str) -> Value {
-        json!({ "id": "hfada1g2", "extendedProperties": { "private": {
+        json!({ "id": "hfada1h61646131g2", "extendedProperties": { "private": {
             INTEGRATION_PROPERTY: integration, BOOKING_PROPERTY: booking } } })
     }
 
@@ -576,10 +577,12 @@ mod tests {
     }
 
     fn draft() -> EventDraft {
-        let booking: BookingId = "bkg_ada1".parse().unwrap();
         EventDraft {
-            id: EventId::of(&booking, 0),
-            booking,
+            key: EventKey {
+                booking: "bkg_ada1".parse().unwrap(),
+                host: "hst_ada1".parse().unwrap(),
+                generation: 0,
+            },
             integration: integration(),
             starts_at: at("2026-11-20T09:00:00Z"),
             ends_at: at("2026-11-20T09:30:00Z"),
@@ -597,12 +600,12 @@ mod tests {
     #[test]
     fn a_new_event_says_everything_that_the_draft_does() {
         let body = insert_body(&draft());
-        assert_eq!(body["id"], "hfada1g0");
+        assert_eq!(body["id"], "hfada1h61646131g0");
         assert_eq!(body["description"], "Ada &amp; &lt;b&gt;Grace&lt;/b&gt;");
         let start = json!({ "dateTime": "2026-11-20T09:00:00Z", "timeZone": "Europe/Berlin" });
         assert_eq!(body["start"], start);
         assert_eq!(body["visibility"], "private");
-        let asked = json!({ "requestId": "hfada1g0", "conferenceSolutionKey": { "type": "hangoutsMeet" } });
+        let asked = json!({ "requestId": "hfada1h61646131g0", "conferenceSolutionKey": { "type": "hangoutsMeet" } });
         assert_eq!(body["conferenceData"], json!({ "createRequest": asked }));
         assert_eq!(body["attendees"], json!([{ "email": "grace@example.com", "displayName": "Grace" }]));
         let marks = json!({ "holdfast_integration": "int_ada1", "holdfast_booking": "bkg_ada1" });

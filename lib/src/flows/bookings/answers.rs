@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::{EventType, Location, Question, QuestionKind};
-use crate::flows::bookings::book::{BookRequest, Booker};
+use crate::domain::{EventType, Location, Question, QuestionKind, Scope};
+use super::request::BookRequest;
 
 const LONGEST_LINE: usize = 500;
 const LONGEST_TEXT: usize = 4000;
@@ -20,10 +20,10 @@ pub struct WrongAnswer {
 /// Every field that does not answer what is asked. Members of staff may leave out what they do not know.
 pub(in crate::flows) fn check_guest(
     event_type: &EventType,
-    booker: &Booker,
+    scope: &Scope,
     request: &BookRequest,
 ) -> Vec<WrongAnswer> {
-    let is_guest = matches!(booker, Booker::Guest);
+    let is_guest = !scope.is_staff();
     let wrong = |field: String, message: &'static str| WrongAnswer { field, message };
     let mut found = Vec::new();
     if is_guest && event_type.location == Some(Location::GuestPhone) && request.guest.phone.is_none() {

@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{BookingId, Claim, Claimed, Day, EventTypeSlug, Span, Tick, Ticks};
+use crate::domain::{BookingId, CellOwner, Claim, EventTypeSlug, Span, Tick, Ticks};
 
 const PREFIX: &str = "hold_";
-/// Far longer than any token we make: two days of ranges for every host of a collective event.
-const LONGEST: usize = 4096;
+/// Longer than any token we make: two days of ranges for each of ten hosts.
+const MAX_LENGTH: usize = 4096;
 
 /// The text is no token of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,26 +34,21 @@ struct Fields {
     event_type: EventTypeSlug,
     start: Tick,
     length: Ticks,
-    claimed: Vec<Claimed>,
+    hosts: Claim,
     #[serde(with = "chrono::serde::ts_seconds")]
     expires_at: DateTime<Utc>,
     random: String,
 }
 
 impl Fields {
-    /// One unbroken claim on one host, cut at midnights, with the slot inside: whatever else is claimed could
-    /// not be read or written in one go, and a slot elsewhere is past what can be reckoned with.
+    /// A sound claim with the slot inside: a slot elsewhere is past what can be computed with.
     fn could_be_ours(&self) -> bool {
-        let Some((first, last)) = self.claimed.first().zip(self.claimed.last()) else { return false };
-        if self.claimed.iter().any(|claimed| claimed.cells.to > Day::CELLS || claimed.host != first.host) {
-            return false;
-        }
-        let claim = Span::new(first.cells.span().start, last.cells.span().end);
         self.length > Ticks::ZERO
-            && claim.len() <= Ticks::LONGEST_CLAIM
-            && claim.by_day().eq(self.claimed.iter().map(|claimed| claimed.cells))
-            && claim.contains(Span::new(self.start, self.start))
-            && claim.contains(Span::new(self.start, self.start + self.length))
+            && self.hosts.is_sound()
+            && self.hosts.span().is_some_and(|span| {
+                span.contains(Span::new(self.start, self.start))
+                    && span.contains(Span::new(self.start, self.start + self.length))
+            })
     }
 }
 
@@ -67,24 +62,24 @@ impl HoldToken {
     /// A hold on these cells, with 128 bits that make it nobody else's.
     pub(in crate::flows) fn new(
         event_type: EventTypeSlug,
-        start: Tick,
-        length: Ticks,
-        claimed: Vec<Claimed>,
+        slot: Span,
+        claim: Claim,
         expires_at: DateTime<Utc>,
         bits: [u8; 16],
     ) -> Result<Self, TokenError> {
         let random = URL_SAFE_NO_PAD.encode(bits);
-        Self::of(Fields { event_type, start, length, claimed, expires_at, random })
+        let (start, length) = (slot.start, slot.len());
+        Self::of(Fields { event_type, start, length, hosts: claim, expires_at, random })
     }
 
-    /// What is in it but for its random bits.
+    /// All of it but its random bits.
     pub(in crate::flows) fn without_secret(&self) -> String {
         let fields = Fields { random: String::new(), ..self.fields.clone() };
         serde_json::to_string(&fields).unwrap_or_default()
     }
 
-    /// The token of which this was left, with its bits.
-    pub(in crate::flows) fn again(without_secret: &str, bits: [u8; 16]) -> Option<Self> {
+    /// The token that [`HoldToken::without_secret`] was made from, with its random bits.
+    pub(in crate::flows) fn with_secret(without_secret: &str, bits: [u8; 16]) -> Option<Self> {
         let fields: Fields = serde_json::from_str(without_secret).ok()?;
         Self::of(Fields { random: URL_SAFE_NO_PAD.encode(bits), ..fields }).ok()
     }
@@ -100,7 +95,7 @@ impl HoldToken {
 
     /// Reads a token. It may still be forged: only cells prove it.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
-        let body = text.strip_prefix(PREFIX).filter(|body| body.len() <= LONGEST).ok_or(TokenError)?;
+        let body = text.strip_prefix(PREFIX).filter(|body| body.len() <= MAX_LENGTH).ok_or(TokenError)?;
         let bytes = URL_SAFE_NO_PAD.decode(body).map_err(|_malformed| TokenError)?;
         let fields: Fields = serde_json::from_slice(&bytes).map_err(|_malformed| TokenError)?;
         if !fields.could_be_ours() {
@@ -130,8 +125,8 @@ impl HoldToken {
     }
 
     /// The cells that must carry its number.
-    pub fn claimed(&self) -> &[Claimed] {
-        &self.fields.claimed
+    pub fn claim(&self) -> &Claim {
+        &self.fields.hosts
     }
 
     /// When it ends.
@@ -140,9 +135,9 @@ impl HoldToken {
     }
 
     /// The number that its cells carry.
-    pub fn claim(&self) -> Claim {
+    pub fn owner(&self) -> CellOwner {
         let nonce = self.digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        Claim::hold(self.fields.expires_at, nonce)
+        CellOwner::hold(self.fields.expires_at, nonce)
     }
 
     /// The booking that it becomes: confirming twice finds the same one.
@@ -151,7 +146,7 @@ impl HoldToken {
         for (bit, byte) in bits.iter_mut().zip(self.digest.iter().skip(8)) {
             *bit = *byte;
         }
-        crate::flows::bookings::book::booking_id(u128::from_be_bytes(bits))
+        BookingId::from_bits(u128::from_be_bytes(bits))
     }
 }
 
@@ -164,14 +159,15 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Hosts;
 
     fn token() -> HoldToken {
         let start = Tick::from_index(6_000_000);
         let length = Ticks::from_minutes(30).unwrap();
-        let cells = Span::new(start, start + length).by_day();
-        let claimed = cells.map(|cells| Claimed { host: "hst_ada1".parse().unwrap(), cells }).collect();
+        let slot = Span::new(start, start + length);
+        let claim = Claim::over(&Hosts::one("hst_ada1".parse().unwrap()), slot);
         let expires = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        HoldToken::new("intro".parse().unwrap(), start, length, claimed, expires, [7; 16]).unwrap()
+        HoldToken::new("intro".parse().unwrap(), slot, claim, expires, [7; 16]).unwrap()
     }
 
     #[test]
@@ -179,7 +175,7 @@ mod tests {
         let token = token();
         let read = HoldToken::parse(token.as_str()).unwrap();
         assert!(read == token);
-        assert_eq!(read.claim(), token.claim());
+        assert_eq!(read.owner(), token.owner());
         assert_eq!(read.booking_id(), token.booking_id());
     }
 
@@ -195,8 +191,8 @@ mod tests {
             let altered = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(altered));
             if let Ok(altered) = HoldToken::parse(&altered) {
                 assert_ne!(
-                    altered.claim().number() % 1_000_000_000_000_000_000,
-                    token.claim().number() % 1_000_000_000_000_000_000
+                    altered.owner().number() % 1_000_000_000_000_000_000,
+                    token.owner().number() % 1_000_000_000_000_000_000
                 );
                 assert_ne!(altered.booking_id(), token.booking_id());
             }

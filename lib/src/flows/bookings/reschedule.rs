@@ -1,200 +1,144 @@
 //! Reschedule: the booking gives up its cells and takes others in one transaction, under the conditions of a hold. It
-//! keeps its id, its guest and its manage token; the calendar follows.
+//! keeps its id, its guest, its manage token and its terms; the calendars follow.
 
+use super::error::BookingError;
+use super::manage_token::ManageToken;
+use super::place::{Placement, Rules, Taking, place};
+use super::read::{booking_of_guest, booking_of_staff};
 use crate::app::App;
-use crate::domain::{Booking, BookingId, EventType, Reach, StepRefused, Tenant, Tick};
-use crate::flows::bookings::book::check;
-use crate::flows::bookings::hold::{Alternatives, HoldError, TRIES, claim, lost, read_wave};
-use crate::flows::bookings::manage_token::ManageToken;
-use crate::flows::bookings::transition::{StepError, read_booking, read_managed};
-use crate::flows::idempotency::{Attempt, IdempotencyKey, Unrepeatable, done};
-use crate::flows::keys::KeyError;
-use crate::flows::slots::availability::{Availability, Refused};
-use crate::flows::sync::push::push_within;
-use crate::store::StoreError;
+use crate::domain::{BookingId, BookingRecord, Claim, EventType, Lease, Scope, Span, Tenant, Tick, Ticks};
+use crate::flows::change::change;
+use crate::flows::idempotency::{Fingerprint, IdempotencyKey, IdempotentRequest, idempotent};
+use crate::flows::sync::push::{push_within, request_lease};
+use crate::store::{BookingConflict, BookingWrite};
 
-/// Why a booking was not moved.
-#[derive(Debug, thiserror::Error)]
-pub enum RescheduleError {
-    /// There is no such booking within reach, or the token is not its own.
-    #[error("there is no such booking")]
-    UnknownBooking,
-    /// Its event type is gone, so nothing says what is free.
-    #[error("the event type is offered no more")]
-    EventTypeGone,
-    /// Its state or the time does not allow it.
-    #[error(transparent)]
-    NotNow(#[from] StepRefused),
-    /// Somebody or something else has the time.
-    #[error("the slot is taken")]
-    SlotTaken(Alternatives),
-    /// As many bookings as are taken on that day.
-    #[error("the event type takes no more bookings on that day")]
-    DayFull(Alternatives),
-    /// The rules do not allow the start, or a calendar cannot be read.
-    #[error(transparent)]
-    Refused(Refused),
-    /// The Idempotency-Key came with another body before.
-    #[error("the key was used for another request")]
-    KeyReused,
-    /// The table could not say.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The keys could not be had.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-}
-
-impl From<StepError> for RescheduleError {
-    fn from(error: StepError) -> Self {
-        match error {
-            StepError::UnknownBooking => Self::UnknownBooking,
-            StepError::Refused(refused) => Self::NotNow(refused),
-            StepError::Changed(_) => Self::Store(StoreError::Busy),
-            StepError::Store(error) => Self::Store(error),
-            StepError::Key(error) => Self::Key(error),
-        }
-    }
-}
-
-impl From<HoldError> for RescheduleError {
-    fn from(error: HoldError) -> Self {
-        match error {
-            HoldError::SlotTaken(alternatives) => Self::SlotTaken(alternatives),
-            HoldError::DayFull(alternatives) => Self::DayFull(alternatives),
-            HoldError::Refused(refused) => Self::Refused(refused),
-            HoldError::KeyReused => Self::KeyReused,
-            HoldError::UnknownEventType | HoldError::LengthNotOffered | HoldError::UnknownHold => {
-                Self::EventTypeGone
-            }
-            HoldError::Store(error) => Self::Store(error),
-        }
-    }
-}
-
-impl From<Unrepeatable> for RescheduleError {
-    fn from(error: Unrepeatable) -> Self {
-        HoldError::from(error).into()
-    }
-}
-
-/// Who moves a booking.
+/// Where a booking is to be moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum By {
-    /// Its guest: by the rules of the event type and the notice that was agreed.
-    Guest,
-    /// Staff: to any time that is free.
-    Staff,
+pub struct NewTime {
+    /// Its new start.
+    pub start: Tick,
+    /// Its new length; as long as before when `None`.
+    pub length: Option<Ticks>,
 }
 
-/// Moves a booking within reach.
+/// Moves a booking within a staff member's scope, to any time that is free.
 pub async fn reschedule(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &BookingId,
-    to: Tick,
+    to: NewTime,
     key: Option<&IdempotencyKey>,
-) -> Result<Booking, RescheduleError> {
-    once(app, read_booking(app, tenant, reach, id).await?, to, By::Staff, key).await
+) -> Result<BookingRecord, BookingError> {
+    let record = booking_of_staff(app, scope, id).await?;
+    reschedule_idempotent(app, scope, record, to, key).await
 }
 
-/// Moves a booking, for whoever has its manage token.
+/// Moves a booking for whoever has its manage token, by the rules of its event type and the notice that was agreed.
 pub async fn reschedule_managed(
     app: &App,
     tenant: &Tenant,
     id: &BookingId,
     token: &ManageToken,
-    to: Tick,
+    to: NewTime,
     key: Option<&IdempotencyKey>,
-) -> Result<Booking, RescheduleError> {
-    once(app, read_managed(app, tenant, id, token).await?, to, By::Guest, key).await
+) -> Result<BookingRecord, BookingError> {
+    let (scope, record) = booking_of_guest(app, tenant, id, token).await?;
+    reschedule_idempotent(app, &scope, record, to, key).await
 }
 
-async fn once(
+async fn reschedule_idempotent(
     app: &App,
-    booking: Booking,
-    to: Tick,
-    by: By,
+    scope: &Scope,
+    record: BookingRecord,
+    to: NewTime,
     key: Option<&IdempotencyKey>,
-) -> Result<Booking, RescheduleError> {
-    let (tenant, id) = (booking.tenant.clone(), booking.id.clone());
-    let said = to.index().to_string();
-    let attempt = Attempt::new(&format!("reschedule {id}"), &tenant, key, &[Some(&said)]);
-    if done(app, &tenant, attempt.as_ref()).await?.is_some() {
-        return Ok(booking);
-    }
-    match Box::pin(shift(app, booking, to, by, attempt.as_ref())).await {
-        Ok(moved) => Ok(push_within(app, moved).await),
-        // Perhaps the same request, sent twice at once, was faster.
-        Err(error) => match done(app, &tenant, attempt.as_ref()).await? {
-            Some(_) => app.store.booking(&tenant, &id).await?.ok_or(RescheduleError::UnknownBooking),
-            None => Err(error),
-        },
-    }
+) -> Result<BookingRecord, BookingError> {
+    let (tenant, id) = (scope.tenant(), record.booking.id.clone());
+    let fingerprint = Fingerprint::new()
+        .field("start", Some(&to.start.index().to_string()))
+        .field("length", to.length.map(|length| length.minutes().to_string()).as_deref())
+        .finish();
+    let request = IdempotentRequest::new(&format!("reschedule {id}"), tenant, key, fingerprint);
+    let replay = async |_: &str| Ok(app.store.booking_record(tenant, &id).await?);
+    let act = async || {
+        let (moved, lease) = Box::pin(shift(app, scope, record, to, request.as_ref())).await?;
+        Ok(push_within(app, moved, &lease).await)
+    };
+    idempotent(app, tenant, request.as_ref(), act, replay).await
 }
 
 async fn shift(
     app: &App,
-    read: Booking,
-    to: Tick,
-    by: By,
-    attempt: Option<&Attempt>,
-) -> Result<Booking, RescheduleError> {
-    let tenant = read.tenant.clone();
-    let event_type = app.store.event_type(&tenant, &read.event_type).await?;
-    // One that another host offers by now says nothing about this host's time.
-    let event_type = event_type.filter(|event_type| event_type.host == read.host);
-    let event_type = event_type.filter(|event_type| by == By::Staff || event_type.is_open());
-    let event_type = event_type.ok_or(RescheduleError::EventTypeGone)?;
-    let mut before = read;
-    for _ in 0..TRIES {
-        if before.start == to {
-            return Ok(before);
-        }
-        let now = app.clock.now();
-        match by {
-            By::Guest => before.guest_may_move(now)?,
-            By::Staff => before.may_move(now)?,
-        }
-        let cells = claim(&event_type, to, before.length);
-        let available = read_wave(app, &tenant, &event_type, &cells, to).await?.without(&before.claimed);
-        let allowed = match may_move(&available, &event_type, &before, to, by) {
-            Ok(()) => check(app, &available, &cells).await,
-            refused => refused,
-        };
-        if let Err(refused) = allowed {
-            let length = before.length;
-            return Err(lost(app, &tenant, &event_type, length, to, available, refused).await.into());
-        }
-        let now = app.clock.now();
-        let mut after = before.moved(to, cells, now);
-        after.counted_on = available.counted_on(&event_type, to);
-        let once = attempt.map(|attempt| attempt.record("", now));
-        let (days, most) = (&available.days.days, event_type.max_per_day);
-        match app.store.move_booking(&before, &after, days, most, once.as_ref(), now).await {
-            Ok(()) => return Ok(after),
-            // The booking, a cell, the calendar or the day's count was not as read: the next reading tells which.
-            Err(StoreError::Conflict(_)) => {
-                let found = app.store.booking(&tenant, &before.id).await?;
-                before = found.ok_or(RescheduleError::UnknownBooking)?;
+    scope: &Scope,
+    read: BookingRecord,
+    to: NewTime,
+    idempotent: Option<&IdempotentRequest>,
+) -> Result<(BookingRecord, Lease), BookingError> {
+    let tenant = scope.tenant();
+    let today = app.store.event_type(tenant, &read.booking.event_type).await?;
+    let today = today.ok_or(BookingError::EventTypeGone)?;
+    let id = read.booking.id.clone();
+    let mut first = Some(read);
+    change(async || {
+        let before = match first.take() {
+            Some(read) => read,
+            // The booking, a cell, the calendar or a counter was not as read: the next reading tells which.
+            None => {
+                let found = app.store.booking_record(tenant, &id).await?;
+                found.ok_or(BookingError::UnknownBooking)?
             }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Busy.into())
+        };
+        shift_once(app, scope, &before, &today, to, idempotent).await
+    })
+    .await
 }
 
-fn may_move(
-    available: &Availability,
-    event_type: &EventType,
-    booking: &Booking,
-    to: Tick,
-    by: By,
-) -> Result<(), Refused> {
-    match by {
-        By::Guest => available.may_take(event_type, to, booking.length),
-        By::Staff => available.may_place(event_type, to, booking.length),
-    }?;
-    available.has_room(event_type, to, booking.counted_on)
+async fn shift_once(
+    app: &App,
+    scope: &Scope,
+    before: &BookingRecord,
+    today: &EventType,
+    to: NewTime,
+    idempotent: Option<&IdempotentRequest>,
+) -> Result<Option<(BookingRecord, Lease)>, BookingError> {
+    let booking = &before.booking;
+    let now = app.clock.now();
+    let slot = Span::new(to.start, to.start + to.length.unwrap_or(booking.length));
+    if booking.span() == slot {
+        return Ok(Some((before.clone(), request_lease(now))));
+    }
+    if scope.is_staff() { booking.may_move(now)? } else { booking.guest_may_move(now)? }
+    let agreed = booking.agreed(today);
+    let claim = Claim::over(&agreed.hosts, agreed.occupied_span(slot.start, slot.len()));
+    if !claim.is_sound() {
+        return Err(BookingError::LengthNotOffered);
+    }
+    let placement = Placement {
+        tenant: &booking.tenant,
+        event_type: &agreed,
+        slot,
+        claim: &claim,
+        taking: Taking::Move(booking),
+        rules: if scope.is_staff() { Rules::AnyFree } else { Rules::Offered },
+    };
+    place(app, &placement, async |available| {
+        let now = app.clock.now();
+        let lease = request_lease(now);
+        let mut moved = booking.moved(slot, claim.clone(), scope.actor());
+        moved.counters = available.counters(&agreed, slot.start);
+        let after = before.followed_by(moved, &lease, now);
+        let record = idempotent.map(|request| request.record("", now));
+        let write = BookingWrite {
+            days: available.days(),
+            most: agreed.max_per_day,
+            record: record.as_ref(),
+            ..BookingWrite::of(before, &after, now)
+        };
+        match app.store.write_booking(&write).await {
+            Ok(()) => Ok(Some((after, lease))),
+            Err(BookingConflict::Stale | BookingConflict::Exists(_)) => Ok(None),
+            Err(BookingConflict::Store(error)) => Err(error.into()),
+        }
+    })
+    .await
 }

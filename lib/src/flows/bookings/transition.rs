@@ -1,132 +1,111 @@
-//! Steps of a booking's life: confirm, decline, start, complete, no-show, cancel. Each is one write under the version that
-//! was read; ending a booking frees the cells that it stored, in the same transaction. Then the calendar follows.
+//! Transitions of a booking's status: confirm, decline, start, complete, no-show, cancel. Each is one write under the
+//! version that was read; ending a booking frees the cells that it stored, in the same transaction. Then the calendars
+//! follow.
 
+use super::error::BookingError;
+use super::manage_token::ManageToken;
+use super::read::{booking_of_guest, booking_of_staff};
 use crate::app::App;
-use crate::domain::{Booking, BookingId, BookingStatus, Reach, StepRefused, Tenant};
-use crate::flows::bookings::manage_token::ManageToken;
-use crate::flows::keys::KeyError;
-use crate::flows::sync::push::push_within;
-use crate::store::StoreError;
+use crate::domain::{
+    Actor, Booking, BookingId, BookingRecord, BookingStatus, Lease, Scope, StepRefused, Tenant,
+};
+use crate::flows::change::change;
+use crate::flows::sync::push::{push_within, request_lease};
+use crate::store::{BookingConflict, BookingWrite};
 
-/// A booking that changes this often while one request is at it is being fought over.
-pub(in crate::flows) const TRIES: u32 = 4;
 /// What the host of an unanswered booking did not say.
 const UNANSWERED: &str = "not answered in time";
 
-/// Why a booking could not be shown or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum StepError {
-    /// There is no such booking within reach, or the token is not its own: which of the two is not said.
-    #[error("there is no such booking")]
-    UnknownBooking,
-    /// Its state or the time does not allow it.
-    #[error(transparent)]
-    Refused(#[from] StepRefused),
-    /// It is no longer the version that the caller has seen.
-    #[error("the booking has changed")]
-    Changed(u64),
-    /// The table could not say.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The keys could not be had.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-}
-
-/// A booking within reach.
-pub async fn read_booking(
+/// Takes a booking to another status. One that stands there already stays, and that is no error.
+pub async fn transition(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
-    id: &BookingId,
-) -> Result<Booking, StepError> {
-    let found = app.store.booking(tenant, id).await?;
-    found.filter(|booking| reach.covers(&booking.host)).ok_or(StepError::UnknownBooking)
-}
-
-/// A booking, for whoever has its manage token.
-pub async fn read_managed(
-    app: &App,
-    tenant: &Tenant,
-    id: &BookingId,
-    token: &ManageToken,
-) -> Result<Booking, StepError> {
-    let booking = app.store.booking(tenant, id).await?.ok_or(StepError::UnknownBooking)?;
-    if token.opens(app, &booking).await? { Ok(booking) } else { Err(StepError::UnknownBooking) }
-}
-
-/// Has a booking take a step. One that stands there already stays, and that is no error.
-pub async fn take_step(
-    app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &BookingId,
     to: BookingStatus,
     reason: Option<&str>,
-) -> Result<Booking, StepError> {
-    let booking = read_booking(app, tenant, reach, id).await?;
-    step(app, booking, to, reason, |_| Ok(())).await
+) -> Result<BookingRecord, BookingError> {
+    let record = booking_of_staff(app, scope, id).await?;
+    let (record, lease) = transition_of(app, record, to, reason, &scope.actor(), |_| Ok(())).await?;
+    Ok(push_within(app, record, &lease).await)
 }
 
-/// Cancels a booking, for whoever has its manage token, while the notice that was agreed allows it.
+/// Cancels a booking for whoever has its manage token, while the notice that was agreed allows it.
 pub async fn cancel_managed(
     app: &App,
     tenant: &Tenant,
     id: &BookingId,
     token: &ManageToken,
     reason: Option<&str>,
-) -> Result<Booking, StepError> {
-    let booking = read_managed(app, tenant, id, token).await?;
+) -> Result<BookingRecord, BookingError> {
+    let (scope, record) = booking_of_guest(app, tenant, id, token).await?;
     let now = app.clock.now();
-    step(app, booking, BookingStatus::Cancelled, reason, |booking| booking.guest_may_cancel(now)).await
+    let may = |booking: &Booking| booking.guest_may_cancel(now);
+    let cancelled = BookingStatus::Cancelled;
+    let (record, lease) = transition_of(app, record, cancelled, reason, &scope.actor(), may).await?;
+    Ok(push_within(app, record, &lease).await)
 }
 
-/// Does what is due about a booking besides its push: declines what nobody answered, erases what is kept no longer.
-pub(in crate::flows) async fn attend(app: &App, booking: Booking) -> Result<Booking, StepError> {
+/// Does what a booking's deadlines ask for: declines what nobody answered, erases what is kept no longer. A booking
+/// whose deadline has not come stays as it is.
+pub async fn expire_and_erase(app: &App, tenant: &Tenant, id: &BookingId) -> Result<(), BookingError> {
     let now = app.clock.now();
-    if booking.is_unanswered(now) {
-        return step(app, booking, BookingStatus::Declined, Some(UNANSWERED), |_| Ok(())).await;
-    }
-    if booking.erase_at.is_some_and(|erase_at| erase_at <= now) {
-        let erased = booking.erased();
-        return match app.store.change_booking(&booking, &erased).await {
-            Ok(()) => Ok(erased),
-            // Changed by somebody: it stays due.
-            Err(StoreError::Conflict(_)) => Ok(booking),
-            Err(error) => Err(error.into()),
+    let Some(record) = app.store.booking_record(tenant, id).await? else { return Ok(()) };
+    if record.booking.is_unanswered(now) {
+        let declined = BookingStatus::Declined;
+        let tried = transition_of(app, record, declined, Some(UNANSWERED), &Actor::System, |_| Ok(())).await;
+        return match tried {
+            Ok((record, lease)) => {
+                push_within(app, record, &lease).await;
+                Ok(())
+            }
+            // Somebody has answered in the meantime.
+            Err(BookingError::NotNow(_)) => Ok(()),
+            Err(error) => Err(error),
         };
     }
-    Ok(booking)
+    if record.booking.erase_at.is_some_and(|erase_at| erase_at <= now) {
+        let after = BookingRecord { booking: record.booking.erased(), entries: record.entries.clone() };
+        return match app.store.write_booking(&BookingWrite::of(&record, &after, now)).await {
+            // Changed by somebody: it stays due.
+            Ok(()) | Err(BookingConflict::Stale | BookingConflict::Exists(_)) => Ok(()),
+            Err(BookingConflict::Store(error)) => Err(error.into()),
+        };
+    }
+    Ok(())
 }
 
-async fn step(
+async fn transition_of(
     app: &App,
-    read: Booking,
+    read: BookingRecord,
     to: BookingStatus,
     reason: Option<&str>,
+    by: &Actor,
     may: impl Fn(&Booking) -> Result<(), StepRefused>,
-) -> Result<Booking, StepError> {
-    let mut before = read;
-    for _ in 0..TRIES {
-        if before.status == to {
-            return Ok(before);
-        }
-        let after = before.step(to, reason.map(str::to_owned), app.clock.now())?;
-        may(&before)?;
-        let written = if to.holds_cells() {
-            app.store.change_booking(&before, &after).await
-        } else {
-            app.store.end_booking(&before, &after).await
-        };
-        match written {
-            Ok(()) => return Ok(push_within(app, after).await),
-            // Changed since it was read: by the same step, or by a change that is to be seen first.
-            Err(StoreError::Conflict(_)) => {
-                let found = app.store.booking(&before.tenant, &before.id).await?;
-                before = found.ok_or(StepError::UnknownBooking)?;
+) -> Result<(BookingRecord, Lease), BookingError> {
+    let (tenant, id) = (read.booking.tenant.clone(), read.booking.id.clone());
+    let mut first = Some(read);
+    change(async || {
+        let before = match first.take() {
+            Some(read) => read,
+            // Changed since it was read: by the same transition, or by a change that is to be seen first.
+            None => {
+                let found = app.store.booking_record(&tenant, &id).await?;
+                found.ok_or(BookingError::UnknownBooking)?
             }
-            Err(error) => return Err(error.into()),
+        };
+        let now = app.clock.now();
+        let lease = request_lease(now);
+        if before.booking.status == to {
+            return Ok(Some((before, lease)));
         }
-    }
-    Err(StoreError::Busy.into())
+        let booking = before.booking.step(to, reason.map(str::to_owned), by.clone(), now)?;
+        may(&before.booking)?;
+        let after = before.followed_by(booking, &lease, now);
+        match app.store.write_booking(&BookingWrite::of(&before, &after, now)).await {
+            Ok(()) => Ok(Some((after, lease))),
+            Err(BookingConflict::Stale | BookingConflict::Exists(_)) => Ok(None),
+            Err(BookingConflict::Store(error)) => Err(error.into()),
+        }
+    })
+    .await
 }

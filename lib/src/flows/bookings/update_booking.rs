@@ -1,12 +1,14 @@
 //! Update: what staff write about a booking, and a new manage token when the old one has got about.
 
+use super::error::BookingError;
+use super::manage_token::ManageToken;
+use super::read::booking_of_staff;
 use crate::app::App;
-use crate::domain::{Booking, BookingId, Reach, Tenant};
-use crate::flows::bookings::manage_token::ManageToken;
-use crate::flows::bookings::transition::{StepError, TRIES, read_booking};
+use crate::domain::{BookingId, BookingRecord, Scope};
 use crate::flows::catalog::Expected;
-use crate::flows::sync::push::{push_again, push_within};
-use crate::store::StoreError;
+use crate::flows::change::change;
+use crate::flows::sync::push::{push_again, push_within, request_lease};
+use crate::store::{BookingConflict, BookingWrite};
 
 /// What is to be changed; `None` leaves it, `Some(None)` takes it away.
 #[derive(Clone, Debug, Default)]
@@ -23,47 +25,40 @@ pub struct BookingChange {
 /// when it is a new one.
 pub async fn update_booking(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &BookingId,
-    change: &BookingChange,
+    patch: &BookingChange,
     expected: &Expected,
-) -> Result<(Booking, Option<ManageToken>), StepError> {
-    for _ in 0..TRIES {
-        let before = read_booking(app, tenant, reach, id).await?;
-        if !expected.is_met(Some(before.version)) {
-            return Err(StepError::Changed(before.version));
+) -> Result<(BookingRecord, Option<ManageToken>), BookingError> {
+    let (record, lease, is_new) = change(async || {
+        let before = booking_of_staff(app, scope, id).await?;
+        let version = before.booking.version;
+        if !expected.is_met(Some(version)) {
+            return Err(BookingError::Changed(version));
         }
-        let mut after = before.clone();
-        after.notes = change.notes.clone().unwrap_or(after.notes);
-        after.metadata = change.metadata.clone().unwrap_or(after.metadata);
-        after.token_generation += u32::from(change.renew_manage_token);
-        if after == before {
-            return Ok((before, None));
+        let now = app.clock.now();
+        let lease = request_lease(now);
+        let mut booking = before.booking.clone();
+        booking.notes = patch.notes.clone().unwrap_or(booking.notes);
+        booking.metadata = patch.metadata.clone().unwrap_or(booking.metadata);
+        booking.token_generation += u32::from(patch.renew_manage_token);
+        if booking == before.booking {
+            return Ok(Some((before, lease, false)));
         }
-        let after = after.changed_from(&before, app.clock.now());
-        match app.store.change_booking(&before, &after).await {
-            Ok(()) => {
-                let mut token = None;
-                if change.renew_manage_token {
-                    token = Some(ManageToken::of(app, &after).await?);
-                }
-                return Ok((push_within(app, after).await, token));
-            }
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
+        let after = before.followed_by(booking.next_version(scope.actor()), &lease, now);
+        match app.store.write_booking(&BookingWrite::of(&before, &after, now)).await {
+            Ok(()) => Ok(Some((after, lease, patch.renew_manage_token))),
+            Err(BookingConflict::Stale | BookingConflict::Exists(_)) => Ok(None),
+            Err(BookingConflict::Store(error)) => Err(error.into()),
         }
-    }
-    Err(StoreError::Busy.into())
+    })
+    .await?;
+    let token = if is_new { Some(ManageToken::of(app, &record.booking).await?) } else { None };
+    Ok((push_within(app, record, &lease).await, token))
 }
 
-/// Looks into the calendar again, also for a booking that was thought to be in step with it.
-pub async fn sync_booking(
-    app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
-    id: &BookingId,
-) -> Result<Booking, StepError> {
-    let booking = read_booking(app, tenant, reach, id).await?;
-    Ok(push_again(app, booking).await?)
+/// Looks into the calendars again, also for a booking that was thought to be in step with them.
+pub async fn sync_booking(app: &App, scope: &Scope, id: &BookingId) -> Result<BookingRecord, BookingError> {
+    let record = booking_of_staff(app, scope, id).await?;
+    Ok(push_again(app, record).await?)
 }

@@ -5,48 +5,48 @@ use chrono::TimeDelta;
 use super::hosts::items;
 use super::{CatalogError, Expected, Removed, TRIES};
 use crate::app::App;
-use crate::domain::{EventType, EventTypeSlug, HostId, Reach, Tenant};
-use crate::store::{HostItems, Page, StoreError};
+use crate::domain::{EventType, EventTypeSlug, HostId, HostItems, Scope};
+use crate::store::{Page, StoreError};
 
 /// The event types within reach behind a slug, of one host or of all, at most `limit`.
 pub async fn list_event_types(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     host: Option<&HostId>,
     after: Option<&EventTypeSlug>,
     limit: usize,
 ) -> Result<Page<EventType>, CatalogError> {
+    let tenant = scope.tenant();
     if let Some(host) = host {
-        items(app, tenant, reach, host).await?;
+        items(app, scope, host).await?;
     }
-    Ok(app.store.event_types_page(tenant, host.or(reach.only()), after, limit).await?)
+    Ok(app.store.event_types_page(tenant, host.or(scope.only_host()), after, limit).await?)
 }
 
 /// One event type.
 pub async fn find_event_type(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     slug: &EventTypeSlug,
 ) -> Result<EventType, CatalogError> {
+    let tenant = scope.tenant();
     let found = app.store.event_type_strong(tenant, slug).await?;
-    found.filter(|found| reach.covers(&found.host)).ok_or(CatalogError::UnknownEventType)
+    found.filter(|found| scope.covers_any(&found.hosts)).ok_or(CatalogError::UnknownEventType)
 }
 
 /// Makes an event type; its revision is given here.
 pub async fn add_event_type(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     new: &EventType,
 ) -> Result<EventType, CatalogError> {
+    let tenant = scope.tenant();
     let new = EventType { revision: 1, archived: false, was_moved: false, ..new.clone() };
     for _ in 0..TRIES {
-        let items = check(app, tenant, reach, &new).await?;
+        let hosts = check(app, scope, &new).await?;
         match app.store.add_event_type(tenant, &new).await {
             Ok(()) => {
-                read_farther(app, &items, &new).await;
+                read_farther(app, &hosts, &new).await;
                 return Ok(new);
             }
             Err(StoreError::Conflict(_)) => {
@@ -63,26 +63,26 @@ pub async fn add_event_type(
 /// Changes an event type.
 pub async fn change_event_type(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     slug: &EventTypeSlug,
     expected: &Expected,
     apply: impl Fn(&mut EventType),
 ) -> Result<EventType, CatalogError> {
+    let tenant = scope.tenant();
     for _ in 0..TRIES {
-        let before = find_event_type(app, tenant, reach, slug).await?;
+        let before = find_event_type(app, scope, slug).await?;
         expected.check(Some(before.revision))?;
         let mut after = before.clone();
         apply(&mut after);
         if after == before {
             return Ok(before);
         }
-        after.was_moved |= after.host != before.host;
+        after.was_moved |= after.hosts != before.hosts;
         after.revision += 1;
-        let items = check(app, tenant, reach, &after).await?;
+        let hosts = check(app, scope, &after).await?;
         match app.store.change_event_type(tenant, &before, &after).await {
             Ok(()) => {
-                read_farther(app, &items, &after).await;
+                read_farther(app, &hosts, &after).await;
                 return Ok(after);
             }
             Err(StoreError::Conflict(_)) => {}
@@ -97,15 +97,17 @@ pub async fn change_event_type(
 /// A booking that is made in this very moment carries all that it needs of the event type with it.
 pub async fn remove_event_type(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     slug: &EventTypeSlug,
     expected: &Expected,
 ) -> Result<Removed<EventType>, CatalogError> {
+    let tenant = scope.tenant();
     for _ in 0..TRIES {
-        let before = find_event_type(app, tenant, reach, slug).await?;
+        let before = find_event_type(app, scope, slug).await?;
         expected.check(Some(before.revision))?;
-        let is_kept = before.was_moved || app.store.has_bookings_of(tenant, &before.host, Some(slug)).await?;
+        let organizer = before.hosts.organizer();
+        let is_kept =
+            before.was_moved || app.store.has_bookings_of(tenant, organizer, Some(slug)).await?;
         if is_kept && before.archived {
             return Ok(Removed::Archived(before));
         }
@@ -125,32 +127,37 @@ pub async fn remove_event_type(
     Err(StoreError::Busy.into())
 }
 
-/// Whether an event type can be as it is to be; gives its host.
+/// Whether an event type can be as it is to be; gives its hosts.
 async fn check(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     event_type: &EventType,
-) -> Result<HostItems, CatalogError> {
+) -> Result<Vec<HostItems>, CatalogError> {
     event_type.check().map_err(CatalogError::Wrong)?;
-    let items = items(app, tenant, reach, &event_type.host).await?;
-    if items.host.archived && !event_type.archived {
+    let mut hosts = Vec::with_capacity(event_type.hosts.count());
+    for host in event_type.hosts.iter() {
+        hosts.push(items(app, scope, host).await?);
+    }
+    if hosts.iter().any(|items| items.host.archived) && !event_type.archived {
         return Err(CatalogError::HostArchived);
     }
-    if let Some(schedule) = &event_type.schedule
-        && !items.schedules.iter().any(|found| found.id == *schedule)
-    {
-        return Err(CatalogError::NotAScheduleOfTheHost { field: "schedule" });
+    if let Some(schedule) = &event_type.schedule {
+        let organizer = event_type.hosts.organizer();
+        let of_organizer = hosts.iter().filter(|items| items.host.id == *organizer);
+        if !of_organizer.flat_map(|items| &items.schedules).any(|found| found.id == *schedule) {
+            return Err(CatalogError::NotAScheduleOfTheHost { field: "schedule" });
+        }
     }
-    Ok(items)
+    Ok(hosts)
 }
 
-/// Has the host's calendars read as far as the event type is now offered. Until they are, what was not read is not
+/// Has the hosts' calendars read as far as the event type is now offered. Until they are, what was not read is not
 /// offered; and they would be read by their next poll, so nothing is lost when this fails.
-async fn read_farther(app: &App, items: &HostItems, event_type: &EventType) {
+async fn read_farther(app: &App, hosts: &[HostItems], event_type: &EventType) {
     let until = app.clock.now() + TimeDelta::days(i64::from(event_type.window_days));
     let falls_short = |synced: crate::domain::Span| synced.end.instant() < until;
-    for integration in items.active().filter(|found| found.synced.is_none_or(falls_short)) {
+    let active = hosts.iter().flat_map(HostItems::active);
+    for integration in active.filter(|found| found.synced.is_none_or(falls_short)) {
         if let Err(error) = app.store.make_integration_due(integration).await {
             tracing::warn!(integration = %integration.id, %error, "not made due");
         }

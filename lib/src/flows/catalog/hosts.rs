@@ -1,11 +1,11 @@
 //! Hosts. An admin makes and removes them; a host may look after its own.
 
-use super::{CatalogError, Expected, Removed, TRIES, id, named};
+use super::{CatalogError, Expected, Removed, TRIES, named, new_id};
 use crate::app::App;
 use crate::domain::{
-    Host, HostId, HostSchedule, IntegrationStatus, Reach, Schedule, ScheduleId, Tenant, Week,
+    Host, HostId, HostItems, HostSchedule, IntegrationStatus, Scope, Schedule, ScheduleId, Tenant, Week,
 };
-use crate::store::{HostItems, Page, StoreError};
+use crate::store::{Page, StoreError};
 
 const FIRST_SCHEDULE: &str = "Working hours";
 
@@ -23,30 +23,30 @@ pub struct NewHost {
 /// The hosts within reach behind an id, at most `limit`.
 pub async fn list_hosts(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     after: Option<&HostId>,
     limit: usize,
 ) -> Result<Page<Host>, CatalogError> {
-    let Some(own) = reach.only() else { return Ok(app.store.hosts_page(tenant, after, limit).await?) };
+    let tenant = scope.tenant();
+    let Some(own) = scope.only_host() else { return Ok(app.store.hosts_page(tenant, after, limit).await?) };
     let host = app.store.host(tenant, own).await?.map(|items| items.host);
     let items = host.into_iter().filter(|host| after.is_none_or(|after| host.id > *after)).collect();
     Ok(Page { items, next: None })
 }
 
 /// One host.
-pub async fn find_host(app: &App, tenant: &Tenant, reach: &Reach, id: &HostId) -> Result<Host, CatalogError> {
-    Ok(items(app, tenant, reach, id).await?.host)
+pub async fn find_host(app: &App, scope: &Scope, id: &HostId) -> Result<Host, CatalogError> {
+    Ok(items(app, scope, id).await?.host)
 }
 
 /// A host with everything of its own.
 pub(super) async fn items(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &HostId,
 ) -> Result<HostItems, CatalogError> {
-    if !reach.covers(id) {
+    let tenant = scope.tenant();
+    if !scope.covers_host(id) {
         return Err(CatalogError::UnknownHost);
     }
     app.store.host(tenant, id).await?.ok_or(CatalogError::UnknownHost)
@@ -60,9 +60,9 @@ pub async fn add_host(app: &App, tenant: &Tenant, new: &NewHost) -> Result<Host,
         weekly: Week::office(),
         overrides: std::collections::BTreeMap::new(),
     };
-    let schedule: ScheduleId = id("sch_")?;
+    let schedule: ScheduleId = new_id("sch_")?;
     let host = Host {
-        id: id("hst_")?,
+        id: new_id("hst_")?,
         name: new.name.clone(),
         email: new.email.clone(),
         default_schedule: schedule.clone(),
@@ -85,14 +85,14 @@ pub async fn add_host(app: &App, tenant: &Tenant, new: &NewHost) -> Result<Host,
 /// Changes a host. Whether it is archived is an admin's to say.
 pub async fn change_host(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &HostId,
     expected: &Expected,
     apply: impl Fn(&mut Host),
 ) -> Result<Host, CatalogError> {
+    let tenant = scope.tenant();
     for _ in 0..TRIES {
-        let items = items(app, tenant, reach, id).await?;
+        let items = items(app, scope, id).await?;
         let before = &items.host;
         expected.check(Some(before.revision))?;
         let mut after = before.clone();
@@ -100,7 +100,7 @@ pub async fn change_host(
         if after == *before {
             return Ok(after);
         }
-        if after.archived != before.archived && reach.only().is_some() {
+        if after.archived != before.archived && scope.only_host().is_some() {
             return Err(CatalogError::Forbidden);
         }
         if !items.schedules.iter().any(|schedule| schedule.id == after.default_schedule) {
@@ -127,7 +127,7 @@ pub async fn remove_host(
     expected: &Expected,
 ) -> Result<Removed<Host>, CatalogError> {
     for _ in 0..TRIES {
-        let items = items(app, tenant, &Reach::Tenant, id).await?;
+        let items = items(app, &Scope::Tenant(tenant.clone()), id).await?;
         let before = &items.host;
         expected.check(Some(before.revision))?;
         check_unused(app, tenant, &items).await?;
@@ -157,7 +157,7 @@ async fn check_unused(app: &App, tenant: &Tenant, items: &HostItems) -> Result<(
     let integrations =
         items.integrations.iter().filter(|integration| !is_over(integration.status) || integration.clearing);
     let event_types = app.store.event_types_strong(tenant).await?;
-    let live = event_types.iter().filter(|found| found.host == items.host.id && !found.archived);
+    let live = event_types.iter().filter(|found| found.hosts.contains(&items.host.id) && !found.archived);
     let users: Vec<_> =
         live.map(|found| found.slug.as_str()).chain(integrations.map(|found| found.id.as_str())).collect();
     if users.is_empty() { Ok(()) } else { Err(CatalogError::InUse(named(users))) }

@@ -111,7 +111,7 @@ pub enum CatalogError {
 }
 
 /// 20 random letters and digits behind a prefix: an id.
-fn id<T: std::str::FromStr>(prefix: &str) -> Result<T, StoreError> {
+pub(in crate::flows) fn new_id<T: std::str::FromStr>(prefix: &str) -> Result<T, StoreError> {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
     let mut random = [0; 20];
     SystemRandom::new().fill(&mut random).map_err(|_unspecified| StoreError::Busy)?;

@@ -1,9 +1,9 @@
 //! Schedules: the hours of a host, of which each event type goes by one.
 
 use super::hosts::items;
-use super::{CatalogError, Expected, TRIES, id, named};
+use super::{CatalogError, Expected, TRIES, named, new_id};
 use crate::app::App;
-use crate::domain::{HostId, HostSchedule, Reach, Schedule, ScheduleId, Tenant};
+use crate::domain::{HostId, HostSchedule, Schedule, ScheduleId, Scope};
 use crate::store::{Page, StoreError};
 
 /// More than anybody keeps apart.
@@ -23,38 +23,38 @@ pub struct NewSchedule {
 /// The schedules within reach behind an id, of one host or of all, at most `limit`.
 pub async fn list_schedules(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     host: Option<&HostId>,
     after: Option<&ScheduleId>,
     limit: usize,
 ) -> Result<Page<HostSchedule>, CatalogError> {
+    let tenant = scope.tenant();
     if let Some(host) = host {
-        items(app, tenant, reach, host).await?;
+        items(app, scope, host).await?;
     }
-    Ok(app.store.schedules_page(tenant, host.or(reach.only()), after, limit).await?)
+    Ok(app.store.schedules_page(tenant, host.or(scope.only_host()), after, limit).await?)
 }
 
 /// One schedule.
 pub async fn find_schedule(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &ScheduleId,
 ) -> Result<HostSchedule, CatalogError> {
-    let found = app.store.schedule(tenant, id).await?.filter(|schedule| reach.covers(&schedule.host));
+    let tenant = scope.tenant();
+    let found = app.store.schedule(tenant, id).await?.filter(|schedule| scope.covers_host(&schedule.host));
     found.ok_or(CatalogError::UnknownSchedule)
 }
 
 /// Makes a schedule.
 pub async fn add_schedule(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     new: &NewSchedule,
 ) -> Result<HostSchedule, CatalogError> {
+    let tenant = scope.tenant();
     let schedule = HostSchedule {
-        id: id("sch_")?,
+        id: new_id("sch_")?,
         host: new.host.clone(),
         name: new.name.clone(),
         hours: new.hours.clone(),
@@ -62,7 +62,7 @@ pub async fn add_schedule(
         revision: 1,
     };
     for _ in 0..TRIES {
-        let items = items(app, tenant, reach, &new.host).await?;
+        let items = items(app, scope, &new.host).await?;
         if items.schedules.len() >= MOST_SCHEDULES {
             return Err(CatalogError::TooManySchedules);
         }
@@ -78,14 +78,14 @@ pub async fn add_schedule(
 /// Changes a schedule.
 pub async fn change_schedule(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &ScheduleId,
     expected: &Expected,
     apply: impl Fn(&mut HostSchedule),
 ) -> Result<HostSchedule, CatalogError> {
+    let tenant = scope.tenant();
     for _ in 0..TRIES {
-        let before = find_schedule(app, tenant, reach, id).await?;
+        let before = find_schedule(app, scope, id).await?;
         expected.check(Some(before.revision))?;
         let mut after = before.clone();
         apply(&mut after);
@@ -105,13 +105,13 @@ pub async fn change_schedule(
 /// Removes a schedule that nothing goes by.
 pub async fn remove_schedule(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &ScheduleId,
     expected: &Expected,
 ) -> Result<(), CatalogError> {
+    let tenant = scope.tenant();
     for _ in 0..TRIES {
-        let found = find_schedule(app, tenant, reach, id).await?;
+        let found = find_schedule(app, scope, id).await?;
         expected.check(Some(found.revision))?;
         // Read after the schedule: see `store::catalog_writes`.
         let host = app.store.host(tenant, &found.host).await?.map(|items| items.host);

@@ -18,7 +18,7 @@ use url::Url;
 use crate::app::App;
 use crate::calendars::oauth::Pkce;
 use crate::calendars::{Authorize, Calendar, CalendarError, Call, Grant};
-use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Provider, Reach, Tenant};
+use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Provider, Scope, Tenant};
 use crate::flows::integrations::session::{AccessError, seal, seal_grant, unseal};
 use crate::flows::integrations::settings::read_soon;
 use crate::flows::keys::KeyError;
@@ -131,18 +131,18 @@ impl From<KeyError> for ConnectError {
 /// Begins a round trip for a host within reach.
 pub async fn start_connect(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     host: &HostId,
     provider: Provider,
     return_to: Option<&str>,
 ) -> Result<Started, ConnectError> {
+    let tenant = scope.tenant();
     let calendar = app.calendars.of(provider).ok_or(ConnectError::ProviderNotSetUp)?;
     let return_to = match return_to {
         Some(url) => Some(allowed(&app.config.return_to, url).ok_or(ConnectError::ReturnNotAllowed)?),
         None => None,
     };
-    if !reach.covers(host) || app.store.host(tenant, host).await?.is_none() {
+    if !scope.covers_host(host) || app.store.host(tenant, host).await?.is_none() {
         return Err(ConnectError::UnknownHost);
     }
     let expires_at = app.clock.now().trunc_subsecs(0) + LIFETIME;

@@ -7,25 +7,28 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::calendars::{CalendarError, CalendarId, Notify};
-use crate::domain::{Day, Integration, IntegrationId, IntegrationStatus, Reach, Tenant, Tick};
+use crate::calendars::{CalendarError, CalendarId, Notify, OwnEvent};
+use crate::domain::{
+    Day, EventLink, Integration, IntegrationId, IntegrationStatus, Scope, Shown, Tick,
+};
+use crate::flows::change::unless_lost;
 use crate::flows::integrations::session::{AccessError, REFRESH, Session, open, through};
 use crate::flows::integrations::settings::{IntegrationError, change};
 use crate::store::StoreError;
 
 /// Longer than both halves together.
-const UNFINISHED: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
+const RETRY_AFTER: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
 /// For each of the two halves at the provider.
-const WITHIN: Duration = Duration::from_secs(6);
+const HALF_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Disconnects an integration. One that is disconnected already stays so.
 pub async fn disconnect(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &IntegrationId,
 ) -> Result<Integration, IntegrationError> {
-    let integration = change(app, tenant, reach, id, |integration| {
+    let tenant = scope.tenant();
+    let integration = change(app, scope, id, |integration| {
         if integration.status == IntegrationStatus::Disconnected {
             return;
         }
@@ -37,7 +40,7 @@ pub async fn disconnect(
         integration.last_error = None;
         integration.pending_until = None;
         // When what follows here is not finished by then, the schedule finishes it.
-        integration.due_at = Some(app.clock.now() + UNFINISHED);
+        integration.due_at = Some(app.clock.now() + RETRY_AFTER);
     })
     .await?;
     if integration.clearing
@@ -50,14 +53,14 @@ pub async fn disconnect(
 
 /// Clears what a disconnected integration left behind. Whatever the provider says, our side is cleared.
 pub(in crate::flows) async fn clear(app: &App, integration: &Integration) -> Result<(), StoreError> {
-    match remove_events(app, integration, Instant::now() + WITHIN).await {
+    match remove_events(app, integration, Instant::now() + HALF_TIMEOUT).await {
         Ok(()) => {}
         Err(AccessError::Store(error)) => return Err(error),
         Err(error) => {
             tracing::warn!(integration = %integration.id, %error, "our events could not all be removed");
         }
     }
-    match revoke(app, integration, Instant::now() + WITHIN).await {
+    match revoke(app, integration, Instant::now() + HALF_TIMEOUT).await {
         Ok(()) => {}
         Err(AccessError::Store(error)) => return Err(error),
         Err(error) => {
@@ -88,12 +91,31 @@ async fn remove_events(app: &App, integration: &Integration, deadline: Instant) 
         // The bookings stand, so nobody is told that they do not.
         match through!(session, delete_event(&target, &event.id, Notify::Nobody)) {
             Ok(()) | Err(AccessError::Calendar(CalendarError::NotFound | CalendarError::Gone)) => {
-                app.store.forget_event(&integration.tenant, &event.booking, &integration.id).await?;
+                forget_event(app, integration, &event).await?;
             }
             Err(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+/// Records that an event was removed with its integration. Nothing happens to an entry that has changed meanwhile.
+async fn forget_event(app: &App, integration: &Integration, event: &OwnEvent) -> Result<(), StoreError> {
+    let Some(record) = app.store.booking_record(&integration.tenant, &event.key.booking).await? else {
+        return Ok(());
+    };
+    let own = record.entries.iter().find(|entry| entry.host == integration.host);
+    let is_it = |link: &&EventLink| {
+        link.event.at.integration == integration.id && link.event.event == event.id.as_str()
+    };
+    let Some((entry, link)) = own.and_then(|entry| Some((entry, entry.standing().filter(is_it)?))) else {
+        return Ok(());
+    };
+    let mut after = entry.clone();
+    let shown = Shown { absent: true, etag: None, ..link.shown.clone() };
+    after.link = Some(EventLink { shown, ..link.clone() });
+    after.generation = after.generation.max(link.generation + 1);
+    unless_lost(app.store.change_entry(entry, after).await).map(|_| ())
 }
 
 async fn revoke(app: &App, integration: &Integration, deadline: Instant) -> Result<(), AccessError> {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::calendars::CalendarInfo;
-use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Reach, Tenant};
+use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Scope};
 use crate::flows::integrations::session::{AccessError, Session, through};
 use crate::flows::sync::pull::{PullError, Pulled, pull};
 use crate::store::StoreError;
@@ -66,12 +66,12 @@ impl From<StoreError> for IntegrationError {
 /// The integrations of one host, or of all hosts within reach.
 pub async fn list_integrations(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     host: Option<&HostId>,
 ) -> Result<Vec<Integration>, IntegrationError> {
-    let host = host.or(reach.only());
-    if host.is_some_and(|host| !reach.covers(host)) {
+    let tenant = scope.tenant();
+    let host = host.or(scope.only_host());
+    if host.is_some_and(|host| !scope.covers_host(host)) {
         return Err(IntegrationError::UnknownHost);
     }
     let hosts = match host {
@@ -92,22 +92,21 @@ pub async fn list_integrations(
 /// One integration within reach.
 pub async fn find_integration(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &IntegrationId,
 ) -> Result<Integration, IntegrationError> {
+    let tenant = scope.tenant();
     let found = app.store.integration(tenant, id).await?;
-    found.filter(|integration| reach.covers(&integration.host)).ok_or(IntegrationError::Unknown)
+    found.filter(|integration| scope.covers_host(&integration.host)).ok_or(IntegrationError::Unknown)
 }
 
 /// The calendars of its account, asked of the provider.
 pub async fn list_calendars(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &IntegrationId,
 ) -> Result<Vec<CalendarInfo>, IntegrationError> {
-    let integration = find_integration(app, tenant, reach, id).await?;
+    let integration = find_integration(app, scope, id).await?;
     calendars_of(app, &integration).await
 }
 
@@ -126,23 +125,22 @@ async fn calendars_of(app: &App, integration: &Integration) -> Result<Vec<Calend
 /// the calendars have been read, which is tried at once.
 pub async fn change_settings(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &IntegrationId,
     settings: &Settings,
 ) -> Result<Integration, IntegrationError> {
-    let found = find_integration(app, tenant, reach, id).await?;
+    let found = find_integration(app, scope, id).await?;
     if matches!(found.status, IntegrationStatus::Disconnected | IntegrationStatus::Pending) {
         return Err(IntegrationError::NotConnected(found.status));
     }
     if settings.target_calendar.is_some() || settings.conflict_calendars.is_some() {
         check_calendars(settings, &calendars_of(app, &found).await?)?;
     }
-    let changed = change(app, tenant, reach, id, |integration| apply(app, settings, integration)).await?;
+    let changed = change(app, scope, id, |integration| apply(app, settings, integration)).await?;
     if changed.is_active() && changed.synced.is_none() {
         read_soon(app, &changed).await;
     }
-    find_integration(app, tenant, reach, id).await
+    find_integration(app, scope, id).await
 }
 
 fn check_calendars(settings: &Settings, known: &[CalendarInfo]) -> Result<(), IntegrationError> {
@@ -185,13 +183,12 @@ fn apply(app: &App, settings: &Settings, integration: &mut Integration) {
 /// Applies a change to the integration as it is, again and again while pulls and refreshes come in between.
 pub(in crate::flows) async fn change(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &IntegrationId,
     apply: impl Fn(&mut Integration),
 ) -> Result<Integration, IntegrationError> {
     for _ in 0..TRIES {
-        let before = find_integration(app, tenant, reach, id).await?;
+        let before = find_integration(app, scope, id).await?;
         let mut after = before.clone();
         apply(&mut after);
         if after == before {
@@ -209,16 +206,15 @@ pub(in crate::flows) async fn change(
 /// Syncs an integration at once.
 pub async fn sync_now(
     app: &App,
-    tenant: &Tenant,
-    reach: &Reach,
+    scope: &Scope,
     id: &IntegrationId,
 ) -> Result<(Integration, Pulled), IntegrationError> {
-    let integration = find_integration(app, tenant, reach, id).await?;
+    let integration = find_integration(app, scope, id).await?;
     if !integration.is_active() || integration.status == IntegrationStatus::NeedsReauth {
         return Err(IntegrationError::NotConnected(integration.status));
     }
     let pulled = pull(app, &integration).await.map_err(|PullError::Access(error)| error)?;
-    Ok((find_integration(app, tenant, reach, id).await?, pulled))
+    Ok((find_integration(app, scope, id).await?, pulled))
 }
 
 /// A first reading within the request. It is due in any case, so a failure here loses nothing.

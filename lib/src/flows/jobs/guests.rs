@@ -1,66 +1,192 @@
-//! What a guest has told: given out, and erased, on the tenant's word.
+//! What a guest has told: exported, and erased, on the tenant's word. Both walk all bookings of the tenant.
 
+use std::cell::Cell;
+
+use serde::{Deserialize, Serialize};
+
+use super::run::begin_job;
 use crate::app::App;
-use crate::domain::{Booking, BookingId, BookingStatus, Tenant};
-use crate::flows::bookings::transition::{StepError, TRIES};
-use crate::store::{Agenda, StoreError};
+use crate::domain::{Booking, BookingId, BookingRecord, BookingStatus, Job, JobId, JobKind, JobStatus, Scope, Tenant};
+use crate::flows::bookings::error::BookingError;
+use crate::flows::catalog::new_id;
+use crate::flows::change::{change, unless_lost};
+use crate::store::{BookingConflict, BookingCursor, BookingWrite, BookingsRange, StoreError};
 
-/// As many bookings as are looked at in one go.
-const AT_ONCE: usize = 100;
+/// A guest's bookings in one page of results, at most.
+const PER_PAGE: usize = 25;
+/// Bytes of one page of results: an item takes 400 KB, and this leaves room for the largest booking.
+const MAX_BYTES: usize = 300_000;
+
+/// One page of a walk.
+pub(in crate::flows) struct Page {
+    /// What was found, as JSON; `None` when nothing was.
+    pub(in crate::flows) results: Option<String>,
+    /// How many bookings were looked at.
+    pub(in crate::flows) looked_at: u64,
+    /// Where to go on; `None` at the end.
+    pub(in crate::flows) next: Option<BookingCursor>,
+}
 
 /// What an erasure came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erased {
-    /// Bookings of which the guest's data are gone.
+    /// Bookings whose guest data were erased.
     pub erased: Vec<BookingId>,
     /// Bookings that are still to take place: to be cancelled first.
     pub kept: Vec<BookingId>,
 }
 
-/// Every booking of the guest with this address, in the order of their start.
-pub async fn export_guest(app: &App, tenant: &Tenant, email: &str) -> Result<Vec<Booking>, StoreError> {
-    let is_of = |booking: &Booking| booking.guest.email.eq_ignore_ascii_case(email);
-    let mut agenda = Agenda::default();
-    let mut found = Vec::new();
-    loop {
-        let page = app.store.agenda(tenant, &agenda, AT_ONCE, is_of).await?;
-        found.extend(page.bookings);
-        match page.next {
-            Some(next) => agenda.after = Some(next),
-            None => return Ok(found),
-        }
-    }
+/// What a job has found so far.
+#[derive(Clone, Debug, PartialEq)]
+pub enum JobResults {
+    /// The guest's bookings in the order of their start.
+    Bookings(Vec<Booking>),
+    /// What was erased.
+    Erased(Erased),
 }
 
-/// Erases what a guest has told, in every booking that is over or called off. Events in calendars are their owners'.
-pub async fn erase_guest(app: &App, tenant: &Tenant, email: &str) -> Result<Erased, StepError> {
-    let mut outcome = Erased::default();
-    for booking in export_guest(app, tenant, email).await? {
-        let id = booking.id.clone();
-        if erase(app, booking).await? { outcome.erased.push(id) } else { outcome.kept.push(id) }
+/// Begins to collect every booking of the guest with this address.
+pub async fn export_guest(app: &App, scope: &Scope, email: &str) -> Result<Job, BookingError> {
+    begin(app, scope, JobKind::ExportGuest { email: email.to_owned() }).await
+}
+
+/// Begins to erase what a guest has told, in every booking that is over or ended. Events in calendars are their
+/// owners'.
+pub async fn erase_guest(app: &App, scope: &Scope, email: &str) -> Result<Job, BookingError> {
+    begin(app, scope, JobKind::EraseGuest { email: email.to_owned() }).await
+}
+
+async fn begin(app: &App, scope: &Scope, kind: JobKind) -> Result<Job, BookingError> {
+    let id: JobId = new_id("job_")?;
+    begin_job(app, Job::new(id, scope.tenant().clone(), kind, scope.actor(), app.clock.now())).await
+}
+
+/// A job within a staff member's scope, with one page of its results and the number of the next: pages count from 1.
+pub async fn read_job(
+    app: &App,
+    scope: &Scope,
+    id: &JobId,
+    page: u32,
+) -> Result<Option<(Job, JobResults, Option<u32>)>, BookingError> {
+    // What guests have told is for admins.
+    let Scope::Tenant(tenant) = scope else { return Ok(None) };
+    let Some(job) = app.store.job(tenant, id).await? else { return Ok(None) };
+    let page = page.max(1);
+    let stored = app.store.job_results(tenant, id, page).await?;
+    let unreadable = |error: serde_json::Error| StoreError::Unreadable(format!("results of a job: {error}"));
+    let results = match &job.kind {
+        JobKind::ExportGuest { .. } => {
+            let read = stored.map(|text| serde_json::from_str(&text)).transpose().map_err(unreadable)?;
+            JobResults::Bookings(read.unwrap_or_default())
+        }
+        JobKind::EraseGuest { .. } => {
+            let read = stored.map(|text| serde_json::from_str(&text)).transpose().map_err(unreadable)?;
+            JobResults::Erased(read.unwrap_or_default())
+        }
+    };
+    let next = (page < job.pages).then_some(page + 1);
+    Ok(Some((job, results, next)))
+}
+
+/// Some of the guest's bookings.
+pub(in crate::flows) async fn export_page(app: &App, job: &Job, email: &str) -> Result<Page, BookingError> {
+    let (records, mut page) = walk(app, job, email).await?;
+    let (mut results, mut bytes) = (Vec::new(), 0);
+    for record in &records {
+        let text = serde_json::to_string(&record.booking).unwrap_or_default();
+        if bytes > 0 && bytes + text.len() > MAX_BYTES {
+            page.next = results.last().map(|(cursor, _)| BookingCursor::clone(cursor));
+            break;
+        }
+        bytes += text.len();
+        results.push((BookingCursor::of(&record.booking), text));
     }
-    Ok(outcome)
+    let texts: Vec<String> = results.into_iter().map(|(_, text)| text).collect();
+    page.results = (!texts.is_empty()).then(|| format!("[{}]", texts.join(",")));
+    Ok(page)
+}
+
+/// Erases some of the guest's bookings.
+pub(in crate::flows) async fn erase_page(app: &App, job: &Job, email: &str) -> Result<Page, BookingError> {
+    let (records, mut page) = walk(app, job, email).await?;
+    let mut outcome = Erased::default();
+    for record in records {
+        let id = record.booking.id.clone();
+        if erase(app, record).await? { outcome.erased.push(id) } else { outcome.kept.push(id) }
+    }
+    let is_empty = outcome == Erased::default();
+    page.results = (!is_empty).then(|| serde_json::to_string(&outcome).unwrap_or_default());
+    Ok(page)
+}
+
+async fn walk(app: &App, job: &Job, email: &str) -> Result<(Vec<BookingRecord>, Page), BookingError> {
+    let after = job.cursor.as_deref().map(str::parse).transpose();
+    let after = after.map_err(|_malformed| StoreError::Unreadable("the cursor of a job".to_owned()))?;
+    let range = BookingsRange { after, ..BookingsRange::default() };
+    let looked_at = Cell::new(0);
+    let is_of = |record: &BookingRecord| {
+        looked_at.set(looked_at.get() + 1);
+        record.booking.guest.email.eq_ignore_ascii_case(email)
+    };
+    let found = app.store.list_bookings(&job.tenant, &range, PER_PAGE, is_of).await?;
+    Ok((found.bookings, Page { results: None, looked_at: looked_at.get(), next: found.next }))
 }
 
 /// `false` when it is still to take place.
-async fn erase(app: &App, read: Booking) -> Result<bool, StepError> {
-    let mut before = read;
-    for _ in 0..TRIES {
+async fn erase(app: &App, read: BookingRecord) -> Result<bool, BookingError> {
+    let (tenant, id) = (read.booking.tenant.clone(), read.booking.id.clone());
+    let mut first = Some(read);
+    change(async || {
+        let before = match first.take() {
+            Some(read) => read,
+            None => {
+                let found = app.store.booking_record(&tenant, &id).await?;
+                found.ok_or(BookingError::UnknownBooking)?
+            }
+        };
+        let (booking, now) = (&before.booking, app.clock.now());
         let is_live = matches!(
-            before.status,
+            booking.status,
             BookingStatus::Pending | BookingStatus::Confirmed | BookingStatus::InProgress
         );
-        if is_live && before.span().end.instant() > app.clock.now() {
-            return Ok(false);
+        if is_live && booking.span().end.instant() > now {
+            return Ok(Some(false));
         }
-        match app.store.change_booking(&before, &before.erased()).await {
-            Ok(()) => return Ok(true),
-            Err(StoreError::Conflict(_)) => {
-                let found = app.store.booking(&before.tenant, &before.id).await?;
-                before = found.ok_or(StepError::UnknownBooking)?;
-            }
-            Err(error) => return Err(error.into()),
+        let after = BookingRecord { booking: booking.erased(), entries: before.entries.clone() };
+        match app.store.write_booking(&BookingWrite::of(&before, &after, now)).await {
+            Ok(()) => Ok(Some(true)),
+            Err(BookingConflict::Stale | BookingConflict::Exists(_)) => Ok(None),
+            Err(BookingConflict::Store(error)) => Err(error.into()),
+        }
+    })
+    .await
+}
+
+/// Ends every export of this guest and removes what it has found.
+pub(in crate::flows) async fn void_exports(
+    app: &App,
+    tenant: &Tenant,
+    email: &str,
+) -> Result<(), BookingError> {
+    for job in app.store.jobs(tenant).await? {
+        let is_theirs =
+            matches!(&job.kind, JobKind::ExportGuest { email: of } if of.eq_ignore_ascii_case(email));
+        if !is_theirs {
+            continue;
+        }
+        let id = job.id.clone();
+        let job = change(async || {
+            let Some(before) = app.store.job(tenant, &id).await? else { return Ok::<_, StoreError>(Some(None)) };
+            let kind = JobKind::ExportGuest { email: String::new() };
+            let (status, rev) = (JobStatus::Void, before.rev + 1);
+            let after = Job { kind, status, rev, due_at: None, lease: None, ..before.clone() };
+            let changed = unless_lost(app.store.change_job(&before, &after, None).await)?;
+            Ok(changed.map(|()| Some(after)))
+        })
+        .await?;
+        if let Some(job) = job {
+            app.store.remove_job_results(&job).await?;
         }
     }
-    Err(StoreError::Busy.into())
+    Ok(())
 }

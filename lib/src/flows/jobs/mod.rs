@@ -1,3 +1,4 @@
-//! What is too long for one request.
+//! Jobs: what is too long for one request, done in pages under a lease.
 
 pub(in crate::flows) mod guests;
+pub(in crate::flows) mod run;

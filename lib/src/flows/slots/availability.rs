@@ -1,13 +1,16 @@
-//! What is known of a host's time, put together: hours, claims, busy bits, and how far each can be believed.
+//! What is known of hosts' time, put together: hours, claimed cells, busy bits, and how far each can be believed.
 //!
-//! The rule it keeps: what no active integration has read, or has read too long ago, is blocked.
+//! What no active integration has read, or has read too long ago, is blocked. [`Availability`] is one host's;
+//! [`JointAvailability`] is that of all hosts of an event type, who are only free when all of them are.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::domain::slots::{Refusal, Timeline, offered, starts};
+use crate::domain::slots::{Refusal, offered, starts};
 use crate::domain::zone::local_days;
-use crate::domain::{Claim, Claimed, Day, DayState, EventType, Freshness, Span, Tick, Ticks};
-use crate::store::{HostDays, HostItems};
+use crate::domain::{
+    CellOwner, Claim, Counter, Day, EventType, Freshness, HostDays, HostItems, Integration, ReadDays, Span,
+    Tick, Ticks, Timeline,
+};
 
 /// Why nothing is offered, where the answer is not just "taken".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,11 +57,17 @@ pub enum Refused {
     CalendarUnavailable,
 }
 
-/// A host and some of its days, as read together.
+/// One host and some of its days, as read together.
 #[derive(Clone, Debug)]
 pub(in crate::flows) struct Availability {
     pub(in crate::flows) host: HostItems,
     pub(in crate::flows) days: HostDays,
+}
+
+/// All hosts of an event type at one time.
+#[derive(Clone, Debug)]
+pub(in crate::flows) struct JointAvailability {
+    pub(in crate::flows) hosts: Vec<Availability>,
     pub(in crate::flows) now: DateTime<Utc>,
 }
 
@@ -72,42 +81,151 @@ pub(in crate::flows) fn days_of(event_type: &EventType, around: Span) -> (Day, D
     }
 }
 
+/// What slots of this length in this window occupy, buffers included.
+pub(in crate::flows) fn around(event_type: &EventType, window: Span, length: Ticks) -> Span {
+    let (first, last) =
+        (event_type.occupied_span(window.start, length), event_type.occupied_span(window.end, length));
+    Span::new(first.start, last.end)
+}
+
+/// The local date under which a start counts towards the daily limit of an event type, if there is one.
+pub(in crate::flows) fn counted_date(
+    organizer: &HostItems,
+    event_type: &EventType,
+    start: Tick,
+) -> Option<NaiveDate> {
+    event_type.max_per_day?;
+    let zone = organizer.schedule(event_type)?.zone;
+    Some(start.instant().with_timezone(&zone).date_naive())
+}
+
 impl Availability {
     /// Whether some active calendar is wholly unknown at present.
-    pub(in crate::flows) fn unavailable(&self) -> Option<Unavailable> {
-        let unknown = self.host.active().any(|integration| {
-            integration.synced.is_none() || integration.freshness(self.now) == Freshness::Stale
-        });
-        unknown.then_some(Unavailable::Calendar)
+    fn is_unknown(&self, now: DateTime<Utc>) -> bool {
+        let is_unknown = |integration: &Integration| {
+            integration.synced.is_none() || integration.freshness(now) == Freshness::Stale
+        };
+        self.host.active().any(is_unknown)
     }
 
-    /// Everything in `span` that is claimed, busy or unknown.
-    pub(in crate::flows) fn blocked(&self, span: Span) -> Timeline {
-        let mut timeline = Timeline::over(span);
+    /// Blocks everything that is claimed, busy or unknown.
+    fn block(&self, timeline: &mut Timeline, now: DateTime<Utc>) {
+        let span = timeline.span();
         let active = self.host.active().map(|integration| &integration.id);
         for day in &self.days.days {
-            day.block(&mut timeline, &active, self.now);
+            day.block(timeline, &active, now);
         }
         for integration in self.host.active() {
             match integration.synced {
-                Some(synced) if integration.freshness(self.now) != Freshness::Stale => {
+                Some(synced) if integration.freshness(now) != Freshness::Stale => {
                     timeline.block(Span::new(span.start, synced.start.min(span.end)));
                     timeline.block(Span::new(synced.end.max(span.start), span.end));
                 }
                 _ => timeline.block(span),
             }
         }
+    }
+
+    /// Whether a slot lies within the host's hours.
+    fn is_open(&self, event_type: &EventType, slot: Span) -> bool {
+        let schedule = self.host.schedule(event_type);
+        schedule.is_some_and(|schedule| schedule.open(slot).iter().any(|open| open.contains(slot)))
+    }
+
+    /// Whether these cells may be held: not if by then more than so many percent of the host's hours on one of the
+    /// days were held and not booked. Three more like it are always allowed.
+    fn may_hold(
+        &self,
+        event_type: &EventType,
+        claim: &Claim,
+        percent: u8,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refused> {
+        for cells in claim.cells_of(&self.host.host.id) {
+            let Some(day) = self.days.days.iter().find(|day| day.day == cells.day) else { continue };
+            let is_hold = |owner: &CellOwner| *owner != CellOwner::BOOKED && owner.is_alive(now);
+            let holds = day.owners.iter().map(|(_, owner)| *owner).filter(is_hold);
+            let held = holds.clone().count();
+            let wanted = usize::from(cells.to - cells.from);
+            let open = self.host.schedule(event_type).map_or(0, |schedule| {
+                let open = schedule.open(cells.day.span());
+                open.iter().map(|span| usize::try_from(span.len().count()).unwrap_or(0)).sum::<usize>()
+            });
+            let most = (open * usize::from(percent) / 100).max(wanted * 4);
+            if held + wanted > most
+                && let Some(first) = holds.min()
+            {
+                let left = (first.ends_at() - now).num_seconds();
+                return Err(Refused::TooManyHolds { seconds: u32::try_from(left).unwrap_or(0) + 1 });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether cells that are already ours may become a booking: nothing busy under them, all of it known.
+    fn may_keep(&self, claim: &Claim, span: Span, now: DateTime<Utc>) -> Result<(), Refused> {
+        if self.host.active().any(|integration| !integration.knows(span, now)) {
+            return Err(Refused::CalendarUnavailable);
+        }
+        let is_busy = self.host.active().any(|integration| {
+            claim.cells_of(&self.host.host.id).any(|cells| {
+                let day = self.days.days.iter().find(|state| state.day == cells.day);
+                day.is_some_and(|day| day.busy_of(&integration.id).any(cells.from, cells.to))
+            })
+        });
+        if is_busy { Err(Refused::Taken) } else { Ok(()) }
+    }
+}
+
+impl JointAvailability {
+    /// The host who organises, by whose schedule starts are counted.
+    fn organizer(&self, event_type: &EventType) -> Option<&Availability> {
+        let organizer = event_type.hosts.organizer();
+        self.hosts.iter().find(|of| of.host.host.id == *organizer)
+    }
+
+    /// What was read of the days of each host.
+    pub(in crate::flows) fn days(&self) -> ReadDays<'_> {
+        ReadDays::new(self.hosts.iter().map(|of| (&of.host.host.id, of.days.days.as_slice())))
+    }
+
+    /// One host's items.
+    pub(in crate::flows) fn host(&self, id: &crate::domain::HostId) -> Option<&HostItems> {
+        self.hosts.iter().map(|of| &of.host).find(|items| items.host.id == *id)
+    }
+
+    /// Whether some active calendar of a host is wholly unknown at present.
+    pub(in crate::flows) fn unavailable(&self) -> Option<Unavailable> {
+        self.hosts.iter().any(|of| of.is_unknown(self.now)).then_some(Unavailable::Calendar)
+    }
+
+    /// Everything in `span` that is claimed, busy or unknown for any of the hosts.
+    fn blocked(&self, span: Span) -> Timeline {
+        let mut timeline = Timeline::over(span);
+        for of in &self.hosts {
+            of.block(&mut timeline, self.now);
+        }
         timeline
+    }
+
+    /// Whether a slot lies within the hours of everybody but the organizer, whose are looked at with the interval.
+    fn others_are_open(&self, event_type: &EventType, slot: Span) -> bool {
+        let organizer = event_type.hosts.organizer();
+        let mut others = self.hosts.iter().filter(|of| of.host.host.id != *organizer);
+        others.all(|of| of.is_open(event_type, slot))
     }
 
     /// The starts that an event type offers in a window.
     pub(in crate::flows) fn starts(&self, event_type: &EventType, length: Ticks, window: Span) -> Vec<Tick> {
-        let Some(schedule) = self.host.schedule(event_type) else { return Vec::new() };
-        let around =
-            Span::new(event_type.claim(window.start, length).start, event_type.claim(window.end, length).end);
-        let mut free = starts(schedule, event_type, length, self.now, &self.blocked(around), window);
+        let Some(organizer) = self.organizer(event_type) else { return Vec::new() };
+        let Some(schedule) = organizer.host.schedule(event_type) else { return Vec::new() };
+        let blocked = self.blocked(around(event_type, window, length));
+        let mut free = starts(schedule, event_type, length, self.now, &blocked, window);
+        if event_type.hosts.count() > 1 {
+            free.retain(|start| self.others_are_open(event_type, Span::new(*start, *start + length)));
+        }
         if let Some(most) = event_type.max_per_day {
-            let counts = self.days.counts.iter().filter(|count| count.event_type == event_type.slug);
+            let counts = organizer.days.counts.iter().filter(|count| count.event_type == event_type.slug);
             for full in counts.filter(|count| count.bookings >= i64::from(most)) {
                 let Some(next) = full.date.succ_opt() else { continue };
                 let date = local_days(schedule.zone, full.date, next);
@@ -117,73 +235,59 @@ impl Availability {
         free
     }
 
-    /// The local date under which a start counts towards the daily limit, if there is one.
-    pub(in crate::flows) fn counted_on(&self, event_type: &EventType, start: Tick) -> Option<NaiveDate> {
-        event_type.max_per_day?;
-        let zone = self.host.schedule(event_type)?.zone;
-        Some(start.instant().with_timezone(&zone).date_naive())
+    /// The counters towards which a booking at this start counts.
+    pub(in crate::flows) fn counters(&self, event_type: &EventType, start: Tick) -> Vec<Counter> {
+        let organizer = self.organizer(event_type);
+        let date = organizer.and_then(|organizer| counted_date(&organizer.host, event_type, start));
+        let counter = |date| Counter::EventTypeDay {
+            host: event_type.hosts.organizer().clone(),
+            event_type: event_type.slug.clone(),
+            date,
+        };
+        date.map(counter).into_iter().collect()
     }
 
-    /// Whether the daily limit leaves room at this start, for one that already counts on a date or is new.
+    /// Whether the limits leave room at this start, for a booking that already counts towards some or is new.
     pub(in crate::flows) fn has_room(
         &self,
         event_type: &EventType,
         start: Tick,
-        counts_on: Option<NaiveDate>,
+        counted: &[Counter],
     ) -> Result<(), Refused> {
-        match (self.counted_on(event_type, start), event_type.max_per_day) {
-            (Some(date), Some(most))
-                if counts_on != Some(date) && !self.days.has_room(&event_type.slug, date, most) =>
-            {
-                Err(Refused::DayFull)
-            }
-            _ => Ok(()),
-        }
+        let Some(most) = event_type.max_per_day else { return Ok(()) };
+        let has_room = |counter: &Counter| {
+            let Counter::EventTypeDay { date, .. } = counter;
+            let organizer = self.organizer(event_type);
+            organizer.is_none_or(|of| of.days.has_room(&event_type.slug, *date, most))
+        };
+        let wanted = self.counters(event_type, start);
+        let is_full = wanted.iter().any(|counter| !counted.contains(counter) && !has_room(counter));
+        if is_full { Err(Refused::DayFull) } else { Ok(()) }
     }
 
-    /// Itself without the cells of a booking that is to be moved.
-    pub(in crate::flows) fn without(mut self, own: &[Claimed]) -> Self {
-        for day in &mut self.days.days {
-            let is_own = |cell: u16| {
-                own.iter()
-                    .any(|own| own.cells.day == day.day && (own.cells.from..own.cells.to).contains(&cell))
-            };
-            day.claims.retain(|(cell, claim)| *claim != Claim::BOOKED || !is_own(*cell));
+    /// The same without the cells of a booking that is to be moved.
+    pub(in crate::flows) fn without(mut self, own: &Claim) -> Self {
+        for of in &mut self.hosts {
+            let host = &of.host.host.id;
+            for day in &mut of.days.days {
+                let at = day.day;
+                day.owners.retain(|(cell, owner)| *owner != CellOwner::BOOKED || !own.has(host, at, *cell));
+            }
         }
         self
     }
 
-    /// Whether these cells may be held: not if by then more than so many percent of the host's hours on one of the
-    /// days were held and not booked. Three more like it are always allowed.
+    /// Whether these cells may be held, for every host.
     pub(in crate::flows) fn may_hold(
         &self,
         event_type: &EventType,
-        cells: &[Claimed],
+        claim: &Claim,
         percent: u8,
     ) -> Result<(), Refused> {
-        for claimed in cells {
-            let Some(day) = self.days.days.iter().find(|day| day.day == claimed.cells.day) else { continue };
-            let is_hold = |claim: &Claim| *claim != Claim::BOOKED && claim.is_alive(self.now);
-            let holds = day.claims.iter().map(|(_, claim)| *claim).filter(is_hold);
-            let held = holds.clone().count();
-            let wanted = usize::from(claimed.cells.to - claimed.cells.from);
-            let open = self.host.schedule(event_type).map_or(0, |schedule| {
-                let open = schedule.open(claimed.cells.day.span());
-                open.iter().map(|span| usize::try_from(span.len().count()).unwrap_or(0)).sum::<usize>()
-            });
-            let most = (open * usize::from(percent) / 100).max(wanted * 4);
-            if held + wanted > most
-                && let Some(first) = holds.min()
-            {
-                let left = (first.ends_at() - self.now).num_seconds();
-                return Err(Refused::TooManyHolds { seconds: u32::try_from(left).unwrap_or(0) + 1 });
-            }
-        }
-        Ok(())
+        self.hosts.iter().try_for_each(|of| of.may_hold(event_type, claim, percent, self.now))
     }
 
-    /// Whether a member of staff may book a start: it lies ahead and is free; hours and notice do not bind those who
-    /// made them.
+    /// Whether a member of staff may book a start: it lies ahead and is free. Hours and notice do not bind them.
     pub(in crate::flows) fn may_place(
         &self,
         event_type: &EventType,
@@ -193,11 +297,10 @@ impl Availability {
         if start.instant() <= self.now {
             return Err(Refused::TooSoon);
         }
-        let claim = event_type.claim(start, length);
-        match self.blocked(claim).is_blocked(claim) {
+        let span = event_type.occupied_span(start, length);
+        match self.blocked(span).is_blocked(span) {
             false => Ok(()),
-            true if self.unavailable().is_some() => Err(Refused::CalendarUnavailable),
-            true => Err(Refused::Taken),
+            true => Err(self.taken()),
         }
     }
 
@@ -208,29 +311,30 @@ impl Availability {
         start: Tick,
         length: Ticks,
     ) -> Result<(), Refused> {
-        let blocked = self.blocked(event_type.claim(start, length));
-        let schedule = self.host.schedule(event_type).ok_or(Refused::NotOffered)?;
+        let blocked = self.blocked(event_type.occupied_span(start, length));
+        let organizer = self.organizer(event_type).and_then(|of| of.host.schedule(event_type));
+        let schedule = organizer.ok_or(Refused::NotOffered)?;
         match offered(schedule, event_type, length, self.now, &blocked, start) {
-            Ok(()) => Ok(()),
+            Ok(()) if self.others_are_open(event_type, Span::new(start, start + length)) => Ok(()),
+            Ok(()) | Err(Refusal::NotOffered) => Err(Refused::NotOffered),
             Err(Refusal::TooSoon) => Err(Refused::TooSoon),
             Err(Refusal::TooLate) => Err(Refused::TooLate),
-            Err(Refusal::NotOffered) => Err(Refused::NotOffered),
-            Err(Refusal::Taken) if self.unavailable().is_some() => Err(Refused::CalendarUnavailable),
-            Err(Refusal::Taken) => Err(Refused::Taken),
+            Err(Refusal::Taken) => Err(self.taken()),
         }
     }
 
-    /// Whether what is already ours may become a booking: nothing busy under it, all of it known.
-    pub(in crate::flows) fn may_keep(&self, claim: Span) -> Result<(), Refused> {
-        if self.host.active().any(|integration| !integration.knows(claim, self.now)) {
-            return Err(Refused::CalendarUnavailable);
-        }
-        let is_busy = self.host.active().any(|integration| {
-            claim.by_day().any(|cells| {
-                let day = self.days.days.iter().find(|state: &&DayState| state.day == cells.day);
-                day.is_some_and(|day| day.busy_of(&integration.id).any(cells.from, cells.to))
-            })
-        });
-        if is_busy { Err(Refused::Taken) } else { Ok(()) }
+    fn taken(&self) -> Refused {
+        if self.unavailable().is_some() { Refused::CalendarUnavailable } else { Refused::Taken }
+    }
+
+    /// Whether cells that are already ours may become a booking, for every host.
+    pub(in crate::flows) fn may_keep(&self, claim: &Claim, span: Span) -> Result<(), Refused> {
+        self.hosts.iter().try_for_each(|of| of.may_keep(claim, span, self.now))
+    }
+
+    /// The integrations whose last reading is not fresh: a confirmation asks them.
+    pub(in crate::flows) fn not_fresh(&self) -> impl Iterator<Item = &Integration> {
+        let active = self.hosts.iter().flat_map(|of| of.host.active());
+        active.filter(|integration| integration.freshness(self.now) != Freshness::Fresh)
     }
 }

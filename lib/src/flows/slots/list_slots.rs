@@ -1,14 +1,14 @@
-//! List slots: from our own store alone, one Query of days; host and event type from memory when they are young.
+//! List slots: from our own store alone, one Query of days for each host; host and event type from memory when they are young.
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::availability::{Availability, JointAvailability, Unavailable, around, days_of};
 use crate::app::App;
 use crate::domain::zone::local_days;
-use crate::domain::{EventTypeSlug, Span, Tenant, Tick, Ticks};
-use crate::flows::bookings::hold::{HoldError, offer};
-use crate::flows::slots::availability::{Availability, Unavailable, days_of};
-use crate::store::StoreError;
+use crate::domain::{Booking, Claim, Day, EventType, EventTypeSlug, Tenant, Tick, Ticks};
+use crate::flows::bookings::error::BookingError;
+use crate::flows::bookings::request::bookable_event_type;
 
 /// What is asked for: local dates of the guest's zone, `to` exclusive.
 #[derive(Clone, Debug)]
@@ -36,50 +36,63 @@ pub struct Listing {
     pub reason: Option<Unavailable>,
 }
 
-/// Why there is no listing.
-#[derive(Debug, thiserror::Error)]
-pub enum ListError {
-    /// No active event type by that slug, or no such tenant.
-    #[error("there is no such event type")]
-    UnknownEventType,
-    /// The event type does not come in this length.
-    #[error("the event type is not offered in this length")]
-    LengthNotOffered,
-    /// The table could not say.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// The free slots of an event type in a window.
 pub async fn list_slots(
     app: &App,
     tenant: &Tenant,
     slug: &EventTypeSlug,
     query: &SlotsQuery,
-) -> Result<Listing, ListError> {
-    let (event_type, length) = offer(app, tenant, slug, query.length).await.map_err(|error| match error {
-        HoldError::LengthNotOffered => ListError::LengthNotOffered,
-        HoldError::Store(error) => ListError::Store(error),
-        HoldError::UnknownEventType
-        | HoldError::SlotTaken(_)
-        | HoldError::Refused(_)
-        | HoldError::DayFull(_)
-        | HoldError::KeyReused
-        | HoldError::UnknownHold => ListError::UnknownEventType,
-    })?;
+) -> Result<Listing, BookingError> {
+    let (event_type, length) = bookable_event_type(app, tenant, slug, query.length).await?;
+    list_starts(app, tenant, &event_type, length, query, None).await
+}
+
+/// The starts that a booking could be moved to in a window, by what was agreed with it. Its own time counts as free.
+pub async fn list_move_slots(
+    app: &App,
+    booking: &Booking,
+    query: &SlotsQuery,
+) -> Result<Listing, BookingError> {
+    let today = app.store.event_type(&booking.tenant, &booking.event_type).await?;
+    let agreed = booking.agreed(&today.ok_or(BookingError::EventTypeGone)?);
+    list_starts(app, &booking.tenant, &agreed, booking.length, query, Some(&booking.claim)).await
+}
+
+async fn list_starts(
+    app: &App,
+    tenant: &Tenant,
+    event_type: &EventType,
+    length: Ticks,
+    query: &SlotsQuery,
+    own: Option<&Claim>,
+) -> Result<Listing, BookingError> {
     let window = local_days(query.zone, query.from, query.to);
-    let around =
-        Span::new(event_type.claim(window.start, length).start, event_type.claim(window.end, length).end);
-    let (first, last) = days_of(&event_type, around);
-    let (host, days) = tokio::try_join!(
-        app.store.host_remembered(tenant, &event_type.host),
-        app.store.days(tenant, &event_type.host, first, last),
-    )?;
-    let host = host.ok_or(ListError::UnknownEventType)?;
-    let available = Availability { host, days, now: app.clock.now() };
+    let days = days_of(event_type, around(event_type, window, length));
+    let mut available = read_for_listing(app, tenant, event_type, days).await?;
+    if let Some(own) = own {
+        available = available.without(own);
+    }
     if let Some(reason) = available.unavailable() {
         return Ok(Listing { zone: query.zone, starts: Vec::new(), length, reason: Some(reason) });
     }
-    let starts = available.starts(&event_type, length, window);
+    let starts = available.starts(event_type, length, window);
     Ok(Listing { zone: query.zone, starts, length, reason: None })
+}
+
+/// What is known of an event type's hosts: their items from memory when they are young, one Query of days for each.
+pub(in crate::flows) async fn read_for_listing(
+    app: &App,
+    tenant: &Tenant,
+    event_type: &EventType,
+    (first, last): (Day, Day),
+) -> Result<JointAvailability, BookingError> {
+    let read = event_type.hosts.iter().map(async |host| {
+        let (items, days) = tokio::try_join!(
+            app.store.host_remembered(tenant, host),
+            app.store.days(tenant, host, first, last),
+        )?;
+        Ok::<_, BookingError>(Availability { host: items.ok_or(BookingError::UnknownEventType)?, days })
+    });
+    let hosts = futures::future::try_join_all(read).await?;
+    Ok(JointAvailability { hosts, now: app.clock.now() })
 }

@@ -59,7 +59,7 @@ pub async fn read_offer(app: &App, tenant: &Tenant, slug: &EventTypeSlug) -> Res
         tokio::try_join!(app.store.tenant_remembered(tenant), app.store.event_type(tenant, slug))?;
     let settings = settings.ok_or(OffersError::UnknownTenant)?;
     let event_type = event_type.filter(EventType::is_open).ok_or(OffersError::UnknownEventType)?;
-    let host = app.store.host_remembered(tenant, &event_type.host).await?;
+    let host = app.store.host_remembered(tenant, event_type.hosts.organizer()).await?;
     let host = host.filter(|host| !host.host.archived).ok_or(OffersError::UnknownEventType)?;
     let zone = host.schedule(&event_type).map_or(settings.zone, |schedule| schedule.zone);
     Ok(Offer { tenant: settings, event_type, host_name: host.host.name, zone })

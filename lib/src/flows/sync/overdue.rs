@@ -7,20 +7,20 @@ use chrono::TimeDelta;
 use futures::future::try_join_all;
 
 use crate::app::App;
-use crate::bus::Event;
+use crate::events::Event;
 use crate::flows::sync::dispatch::DispatchError;
 use crate::store::DUE_SHARDS;
 
 /// The longest back-off of a pull or a push: what waits longer was not even tried.
-const LONG: TimeDelta = TimeDelta::hours(1);
+const OVERDUE_AFTER: TimeDelta = TimeDelta::hours(1);
 /// As many as are counted in each shard.
-const A_SHARD: i32 = 100;
+const MAX_PER_SHARD: i32 = 100;
 
 /// Publishes `service.overdue` when something has been due for more than an hour. Gives the number, counted up to
 /// a hundred in each shard.
 pub async fn report_overdue(app: &App) -> Result<usize, DispatchError> {
-    let then = app.clock.now() - LONG;
-    let shards = try_join_all((0..DUE_SHARDS).map(|shard| app.store.due(shard, then, A_SHARD))).await?;
+    let then = app.clock.now() - OVERDUE_AFTER;
+    let shards = try_join_all((0..DUE_SHARDS).map(|shard| app.store.due(shard, then, MAX_PER_SHARD))).await?;
     let overdue = shards.iter().map(Vec::len).sum();
     if overdue > 0 {
         let oldest = shards.iter().flatten().map(|due| due.due_at).min();

@@ -11,19 +11,21 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::calendars::{Busy, BusyQuery, CalendarError, CalendarId, EventId, Notify, OwnEvent};
-use crate::domain::{Booking, BookingId, Day, DayBits, Integration, IntegrationStatus, Span, Tick, Ticks};
-use crate::flows::integrations::disconnect::clear;
+use crate::calendars::{Busy, BusyQuery, CalendarError, CalendarId, Notify, OwnEvent};
+use crate::domain::{
+    AgendaEntry, Booking, BookingId, Day, DayBits, EntryKey, Integration, IntegrationStatus, Lease, Span, Tick,
+    Ticks,
+};
 use crate::flows::integrations::session::{AccessError, Session, through};
 use crate::flows::keys::KeyError;
 use crate::flows::sync::backoff::pause;
-use crate::store::{Lease, PullOutcome, StoreError};
+use crate::store::{PullOutcome, StoreError, new_lease};
 
 /// A pull that takes longer has lost its lease.
 pub(in crate::flows) const LEASE: TimeDelta = TimeDelta::seconds(60);
-const WITHIN: Duration = Duration::from_secs(15);
+const PULL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bookings are offered this far ahead when the host has no event type yet.
-const LEAST_DAYS: i32 = 30;
+const DEFAULT_WINDOW_DAYS: i32 = 30;
 
 /// What a pull has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl From<StoreError> for PullError {
 
 /// Pulls one integration under a lease of its own.
 pub async fn pull(app: &App, of: &Integration) -> Result<Pulled, PullError> {
-    let lease = Lease::new(app.clock.now(), LEASE);
+    let lease = new_lease(app.clock.now(), LEASE);
     match app.store.lease_integration(of, &lease).await {
         Ok(integration) => pull_under(app, integration, &lease).await,
         Err(StoreError::Conflict(_)) => {
@@ -79,10 +81,6 @@ pub(in crate::flows) async fn pull_under(
     lease: &Lease,
 ) -> Result<Pulled, PullError> {
     let began = app.clock.now();
-    if integration.clearing {
-        clear(app, &integration).await?;
-        return Ok(Pulled::Inactive);
-    }
     if !integration.is_active() || integration.status == IntegrationStatus::NeedsReauth {
         return idle(app, &integration, lease).await;
     }
@@ -130,7 +128,7 @@ pub(in crate::flows) async fn busy_now(
         return Err(error.into());
     }
     let live = bookings_of(app, integration, &busy.own).await?;
-    let moved = busy.own.iter().filter(|event| blocks_where_it_stands(event, &live));
+    let moved = busy.own.iter().filter(|event| blocks_where_it_stands(event, live.get(&event.key.booking)));
     let spans = busy.spans.iter().copied().chain(moved.map(|event| event.span));
     Ok(spans.into_iter().any(|span| span.overlaps(claim)))
 }
@@ -142,15 +140,16 @@ struct Read {
 }
 
 async fn read(app: &App, integration: &Integration, window: Span) -> Result<Read, AccessError> {
-    let deadline = Instant::now() + WITHIN;
+    let deadline = Instant::now() + PULL_TIMEOUT;
     let (busy, mut session) = ask(app, integration, window, deadline).await?;
-    let live = bookings_of(app, integration, &busy.own).await?;
+    let bookings = bookings_of(app, integration, &busy.own).await?;
+    let entries = entries_of(app, integration, &bookings).await?;
     let mut removed = 0;
     let mut unreadable = busy.unreadable.into_iter().next().map(|(_, error)| error);
     let mut spans = busy.spans;
     let target = integration.target_calendar.as_deref().and_then(|id| id.parse::<CalendarId>().ok());
     for event in &busy.own {
-        match fate(event, &live) {
+        match fate(integration, event, &bookings, &entries) {
             Fate::Keep => {}
             Fate::Block => spans.push(event.span),
             Fate::Remove => {
@@ -205,17 +204,27 @@ enum Fate {
     Remove,
 }
 
-fn fate(event: &OwnEvent, bookings: &HashMap<BookingId, Booking>) -> Fate {
-    let Some(booking) = bookings.get(&event.booking) else { return Fate::Remove };
+fn fate(
+    integration: &Integration,
+    event: &OwnEvent,
+    bookings: &HashMap<BookingId, Booking>,
+    entries: &HashMap<BookingId, AgendaEntry>,
+) -> Fate {
+    let booking = bookings.get(&event.key.booking);
+    // An event of another host's entry is that host's.
+    let is_theirs = event.key.host != integration.host;
+    let Some((booking, entry)) = booking.zip(entries.get(&event.key.booking)).filter(|_| !is_theirs) else {
+        return if is_theirs { Fate::Keep } else { Fate::Remove };
+    };
     // A push is at work or will be: it knows best, and may have made an event that is not recorded yet.
-    if booking.settled_version < booking.version {
-        return if blocks_where_it_stands(event, bookings) { Fate::Block } else { Fate::Keep };
+    if !entry.is_shown(booking) && entry.due_at.is_some() {
+        let is_moved = blocks_where_it_stands(event, Some(booking));
+        return if is_moved { Fate::Block } else { Fate::Keep };
     }
-    let is_current =
-        booking.calendar.as_ref().is_some_and(|link| EventId::of(&booking.id, link.generation) == event.id);
-    if !booking.wants_event() || !is_current {
+    let is_current = entry.standing().is_some_and(|link| link.event.event == event.id.as_str());
+    if !entry.wants_event() || !is_current {
         Fate::Remove
-    } else if blocks_where_it_stands(event, bookings) {
+    } else if blocks_where_it_stands(event, Some(booking)) {
         Fate::Block
     } else {
         Fate::Keep
@@ -223,8 +232,8 @@ fn fate(event: &OwnEvent, bookings: &HashMap<BookingId, Booking>) -> Fate {
 }
 
 /// Whether a marked event stands for busy time of its own: a live booking's event that a person has moved.
-fn blocks_where_it_stands(event: &OwnEvent, bookings: &HashMap<BookingId, Booking>) -> bool {
-    let booking = bookings.get(&event.booking).filter(|booking| booking.wants_event());
+fn blocks_where_it_stands(event: &OwnEvent, booking: Option<&Booking>) -> bool {
+    let booking = booking.filter(|booking| booking.status.wants_event());
     event.blocks && booking.is_some_and(|booking| booking.span() != event.span)
 }
 
@@ -233,10 +242,32 @@ async fn bookings_of(
     integration: &Integration,
     own: &[OwnEvent],
 ) -> Result<HashMap<BookingId, Booking>, StoreError> {
-    let mut ids: Vec<BookingId> = own.iter().map(|event| event.booking.clone()).collect();
+    let mut ids: Vec<BookingId> = own.iter().map(|event| event.key.booking.clone()).collect();
     ids.sort();
     ids.dedup();
     app.store.bookings(&integration.tenant, &ids).await
+}
+
+/// This host's entries of these bookings. One that is moved in between is found where it stands now.
+async fn entries_of(
+    app: &App,
+    integration: &Integration,
+    bookings: &HashMap<BookingId, Booking>,
+) -> Result<HashMap<BookingId, AgendaEntry>, StoreError> {
+    let keys: Vec<EntryKey> =
+        bookings.values().map(|booking| EntryKey::of(booking, &integration.host)).collect();
+    let found = app.store.entries(&keys).await?;
+    let mut entries: HashMap<_, _> = found.into_iter().map(|entry| (entry.booking.clone(), entry)).collect();
+    for booking in bookings.values().filter(|booking| booking.claim.hosts().any(|host| *host == integration.host)) {
+        if !entries.contains_key(&booking.id) {
+            let record = app.store.booking_record(&booking.tenant, &booking.id).await?;
+            let own = record.into_iter().flat_map(|record| record.entries);
+            entries.extend(
+                own.filter(|entry| entry.host == integration.host).map(|entry| (entry.booking.clone(), entry)),
+            );
+        }
+    }
+    Ok(entries)
 }
 
 /// From the start of today to the end of the longest booking window, with room for the longest claim.
@@ -244,10 +275,10 @@ async fn window(app: &App, integration: &Integration, now: DateTime<Utc>) -> Res
     let event_types = app.store.event_types(&integration.tenant).await?;
     let days = event_types
         .iter()
-        .filter(|event_type| event_type.host == integration.host)
+        .filter(|event_type| event_type.hosts.contains(&integration.host))
         .map(|event_type| i32::from(event_type.window_days))
         .max()
-        .unwrap_or(LEAST_DAYS);
+        .unwrap_or(DEFAULT_WINDOW_DAYS);
     let first = Tick::floor(now).day();
     let last = Tick::floor(now + TimeDelta::days(i64::from(days))) + Ticks::LONGEST_CLAIM;
     Ok(Span::new(first.start(), last.day().next().start()))

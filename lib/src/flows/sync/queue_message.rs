@@ -1,18 +1,22 @@
-//! A piece of work for `sync`, as it travels over the bus.
+//! What a message of the queue asks for.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::pull::{PullError, pull_under};
+use super::push::push;
 use crate::app::App;
-use crate::domain::{BookingId, HostId, IntegrationId, Tenant};
-use crate::flows::sync::pull::{PullError, pull_under};
-use crate::flows::sync::push::push;
-use crate::store::{Lease, StoreError};
+use crate::domain::{BookingId, EntryKey, HostId, IntegrationId, JobId, Lease, Tenant, Tick};
+use crate::flows::bookings::error::BookingError;
+use crate::flows::bookings::transition::expire_and_erase;
+use crate::flows::integrations::disconnect::clear;
+use crate::flows::jobs::run::run_job;
+use crate::store::StoreError;
 
-/// What is to be brought into step.
+/// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Work {
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum QueueMessage {
     /// Pull this integration.
     Integration {
         /// Whose.
@@ -21,37 +25,75 @@ pub enum Work {
         host: HostId,
         /// Which.
         integration: IntegrationId,
-        /// The lease under which it was claimed.
+        /// The lease under which it was handed out.
         lease: String,
         /// When that lease ends.
         #[serde(with = "chrono::serde::ts_seconds")]
         lease_until: DateTime<Utc>,
     },
-    /// Push this booking.
+    /// Push this agenda entry.
+    Entry {
+        /// Whose.
+        tenant: Tenant,
+        /// In whose agenda.
+        host: HostId,
+        /// Which booking.
+        booking: BookingId,
+        /// The booking's start when it was handed out.
+        start: Tick,
+    },
+    /// Look after this booking's deadlines.
     Booking {
         /// Whose.
         tenant: Tenant,
         /// Which.
         booking: BookingId,
     },
+    /// Go on with this job.
+    Job {
+        /// Whose.
+        tenant: Tenant,
+        /// Which.
+        job: JobId,
+    },
 }
 
-/// Does a piece of work. An error means that it is to be delivered again.
-pub async fn perform(app: &App, work: &Work) -> Result<(), PullError> {
-    match work {
-        Work::Integration { tenant, host, integration, lease, lease_until } => {
+/// Why a message is to be delivered again.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// An account or the table.
+    #[error(transparent)]
+    Pull(#[from] PullError),
+    /// The table could not say.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A booking or a job could not be gone on with.
+    #[error(transparent)]
+    Booking(#[from] BookingError),
+}
+
+/// Does what a message asks for. An error means that it is to be delivered again.
+pub async fn handle_message(app: &App, message: &QueueMessage) -> Result<(), MessageError> {
+    match message {
+        QueueMessage::Integration { tenant, host, integration, lease, lease_until } => {
             let lease = Lease { id: lease.clone(), until: *lease_until };
             // Without the lease it was delivered late or twice: it has been done, or comes due again.
-            if let Some(found) = app.store.integration_under(tenant, host, integration, &lease).await? {
-                let pulled = pull_under(app, found, &lease).await?;
-                tracing::debug!(%integration, ?pulled, "pulled");
+            let found = app.store.integration_under(tenant, host, integration, &lease).await?;
+            match found {
+                Some(found) if found.clearing => clear(app, &found).await?,
+                Some(found) => {
+                    let pulled = pull_under(app, found, &lease).await?;
+                    tracing::debug!(%integration, ?pulled, "pulled");
+                }
+                None => {}
             }
         }
-        Work::Booking { tenant, booking } => {
-            let sync =
-                push(app, tenant, booking).await.map_err(|error: StoreError| PullError::from(error))?;
-            tracing::debug!(%booking, sync = sync.as_str(), "pushed");
+        QueueMessage::Entry { tenant, host, booking, start } => {
+            let (tenant, host, booking) = (tenant.clone(), host.clone(), booking.clone());
+            push(app, &EntryKey { tenant, host, start: *start, booking }).await?;
         }
+        QueueMessage::Booking { tenant, booking } => expire_and_erase(app, tenant, booking).await?,
+        QueueMessage::Job { tenant, job } => run_job(app, tenant, job).await?,
     }
     Ok(())
 }

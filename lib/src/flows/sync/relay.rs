@@ -1,27 +1,16 @@
-//! Relay: what changed in the table becomes what happened on the bus.
+//! Relay: what changed in the table becomes what happened on the bus, and a booking's history.
 //!
-//! Published only when a booking's `version` or an integration's `status` changed: leases and push outcomes
-//! change items too, and publishing those would go round in circles. An event says which item and what became of
-//! it, never who the guest is or what anybody wrote: whoever may know asks the API.
-//!
-//! A change may be told of twice, and then both events have one `id`: it is made of what the change is. The forms are
-//! `lib/src/events/*.json`; a field more is no new form, anything else is.
+//! Published only when a booking's `version` or an integration's `status` changed: leases and conferences change items
+//! too, and publishing those would go round in circles. A booking's versions after the first get a history item each,
+//! written once by key, before they are published.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, SecondsFormat, Utc};
-use ring::digest::{SHA256, digest};
-use serde_json::{Map, Value, json};
+use chrono::{DateTime, Utc};
 
 use crate::app::App;
-use crate::bus::{BusError, Event};
-use crate::domain::{Booking, BookingStatus, Integration, Tick};
-use crate::store::Image;
-
-/// The form of `booking.*`.
-const BOOKING_SCHEMA: &str = "booking.v1";
-/// The form of `integration.*`.
-const INTEGRATION_SCHEMA: &str = "integration.v1";
+use crate::bus::BusError;
+use crate::domain::{Booking, Integration};
+use crate::events::{Event, booking_action, booking_event, integration_event};
+use crate::store::{HistoryEntry, Image, StoreError};
 
 /// One changed item; a missing side means created or removed.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,14 +23,44 @@ pub struct Change {
     pub after: Option<Image>,
 }
 
-/// Publishes what these changes mean, in their order.
-pub async fn relay(app: &App, changes: &[Change]) -> Result<usize, BusError> {
-    let events: Vec<Event> = changes.iter().filter_map(event).collect();
+/// Why changes are to be delivered again.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The table did not take the history.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The bus did not take everything.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+/// Writes the history of these changes and publishes what they mean, in their order.
+pub async fn relay(app: &App, changes: &[Change]) -> Result<usize, RelayError> {
+    let mut events: Vec<Event> = Vec::new();
+    for change in changes {
+        match news(change) {
+            Some(News::Booking(before, after)) => {
+                if let Some(before) = before {
+                    let entry = history(change.at, before, after);
+                    app.store.add_history(&after.tenant, &after.id, &entry).await?;
+                }
+                events.push(booking_event(change.at, before, after));
+            }
+            Some(News::Integration(before, after)) => events.push(integration_event(change.at, before, after)),
+            None => {}
+        }
+    }
     app.bus.publish(&events).await?;
     Ok(events.len())
 }
 
-fn event(change: &Change) -> Option<Event> {
+/// A change that somebody is to hear of.
+enum News<'a> {
+    Booking(Option<&'a Booking>, &'a Booking),
+    Integration(Option<&'a Integration>, &'a Integration),
+}
+
+fn news(change: &Change) -> Option<News<'_>> {
     match (change.before.as_ref(), change.after.as_ref()?) {
         (before, Image::Booking(after)) => {
             let before = before.and_then(|before| match before {
@@ -49,7 +68,7 @@ fn event(change: &Change) -> Option<Event> {
                 Image::Integration(_) => None,
             });
             let is_news = before.map(|before| before.version) != Some(after.version);
-            is_news.then(|| booking_event(change.at, before, after))
+            is_news.then_some(News::Booking(before, after))
         }
         (before, Image::Integration(after)) => {
             let before = before.and_then(|before| match before {
@@ -57,103 +76,20 @@ fn event(change: &Change) -> Option<Event> {
                 Image::Booking(_) => None,
             });
             let is_news = before.map(|before| before.status) != Some(after.status);
-            is_news.then(|| integration_event(change.at, before, after))
+            is_news.then_some(News::Integration(before, after))
         }
     }
 }
 
-fn booking_event(at: Option<DateTime<Utc>>, before: Option<&Booking>, after: &Booking) -> Event {
-    let id = event_id(&[after.tenant.as_str(), after.id.as_str(), &after.version.to_string()]);
-    let detail = json!({
-        "id": id,
-        "schema": BOOKING_SCHEMA,
-        "tenant": after.tenant,
-        "booking": after.id,
-        "host": after.host,
-        "event_type": after.event_type,
-        "status": after.status.as_str(),
-        "version": after.version,
-        "starts_at": instant(after.span().start),
-        "ends_at": instant(after.span().end),
-        "made_by": after.made_by,
-    });
-    let previous = before.map(|before| {
-        let differing = [
-            ("status", before.status.as_str().to_owned(), after.status.as_str().to_owned()),
-            ("starts_at", instant(before.span().start), instant(after.span().start)),
-            ("ends_at", instant(before.span().end), instant(after.span().end)),
-        ];
-        let differing = differing.into_iter().filter(|(_, before, after)| before != after);
-        differing.map(|(name, before, _)| (name.to_owned(), before.into())).collect()
-    });
-    let detail_type = format!("booking.{}", booking_news(before, after));
-    Event { detail_type, detail: finished(detail, at, previous) }
-}
-
-/// What happened to a booking, in one word. A step to another status says more than the move that came with it.
-fn booking_news(before: Option<&Booking>, after: &Booking) -> &'static str {
-    match before {
-        Some(before) if before.status == after.status => {
-            if before.span() == after.span() {
-                "updated"
-            } else {
-                "rescheduled"
-            }
-        }
-        Some(_) | None => match after.status {
-            BookingStatus::Pending => "requested",
-            BookingStatus::Confirmed => "confirmed",
-            BookingStatus::InProgress => "started",
-            BookingStatus::Completed => "completed",
-            BookingStatus::Cancelled => "cancelled",
-            BookingStatus::Declined => "declined",
-            BookingStatus::NoShow => "no_show",
-        },
+fn history(at: Option<DateTime<Utc>>, before: &Booking, after: &Booking) -> HistoryEntry {
+    HistoryEntry {
+        version: after.version,
+        at,
+        actor: after.changed_by.clone(),
+        action: booking_action(Some(before), after).to_owned(),
+        from_status: (before.status != after.status).then_some(before.status),
+        status: after.status,
+        from_span: (before.span() != after.span()).then_some(before.span()),
+        span: after.span(),
     }
-}
-
-fn integration_event(at: Option<DateTime<Utc>>, before: Option<&Integration>, after: &Integration) -> Event {
-    let status = after.status.as_str();
-    // A step from one status to another raises one of the two, at the latest with the step back.
-    let (version, tokens) = (after.version.to_string(), after.token_version.to_string());
-    let id = event_id(&[after.tenant.as_str(), after.id.as_str(), &version, &tokens, status]);
-    let detail = json!({
-        "id": id,
-        "schema": INTEGRATION_SCHEMA,
-        "tenant": after.tenant,
-        "integration": after.id,
-        "host": after.host,
-        "provider": after.provider,
-        "status": status,
-        "version": after.version,
-    });
-    let previous =
-        before.map(|before| Map::from_iter([("status".to_owned(), before.status.as_str().into())]));
-    Event { detail_type: format!("integration.{status}"), detail: finished(detail, at, previous) }
-}
-
-/// With what is not known of every change.
-fn finished(mut detail: Value, at: Option<DateTime<Utc>>, previous: Option<Map<String, Value>>) -> String {
-    if let Some(detail) = detail.as_object_mut() {
-        if let Some(at) = at {
-            let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
-            detail.insert("occurred_at".to_owned(), at.into());
-        }
-        if let Some(previous) = previous.filter(|previous| !previous.is_empty()) {
-            detail.insert("previous".to_owned(), previous.into());
-        }
-    }
-    detail.to_string()
-}
-
-/// `evt_` and 128 bits of SHA-256: the same for the same change, whenever it is told.
-fn event_id(parts: &[&str]) -> String {
-    // None of the parts has a line break in it.
-    let digest = digest(&SHA256, parts.join("\n").as_bytes());
-    let half = digest.as_ref().split_at(16).0;
-    format!("evt_{}", URL_SAFE_NO_PAD.encode(half))
-}
-
-fn instant(tick: Tick) -> String {
-    tick.instant().to_rfc3339_opts(SecondsFormat::Secs, true)
 }

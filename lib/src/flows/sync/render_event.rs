@@ -1,36 +1,41 @@
 //! What a booking's event says: its terms, through its templates.
 //!
-//! The one rule: it is the host's calendar, and perhaps their colleagues'. The guest's capability to move and cancel
-//! the booking is nothing for it.
+//! It stands in the host's calendar, and perhaps colleagues read it: the guest's manage link is never in it. Only the
+//! organizer's event invites the guest and carries the conference.
 
 use serde_json::{Map, Value};
 
-use crate::calendars::{EventDraft, EventId, Guest as Invited};
+use crate::calendars::{EventDraft, EventKey, Guest as Invited};
 use crate::domain::template::{DEFAULT_DESCRIPTION, DEFAULT_TITLE, Values};
-use crate::domain::{Booking, Conference, Integration, Location, Template};
+use crate::domain::{AgendaEntry, Booking, Conference, Integration, Location, Template};
 
-/// The event of this generation. A conference is asked for where there is none yet.
-pub(in crate::flows) fn draft(booking: &Booking, integration: &Integration, generation: u32) -> EventDraft {
-    let guest = &booking.guest;
-    let terms = &booking.terms;
+/// The event of a host's entry, of this generation. A conference is asked for where there is none yet.
+pub(in crate::flows) fn render_event(
+    booking: &Booking,
+    entry: &AgendaEntry,
+    integration: &Integration,
+    generation: u32,
+) -> EventDraft {
+    let (guest, terms) = (&booking.guest, &booking.terms);
+    let is_organizer = booking.claim.organizer() == Some(&entry.host);
     let values = values(booking);
     let title =
         template(terms.event_title.as_deref(), DEFAULT_TITLE).map(|title| title.render_title(&values));
     let description = template(terms.event_description.as_deref(), DEFAULT_DESCRIPTION);
+    let makes_meet = is_organizer && wants_meet(booking);
     EventDraft {
-        id: EventId::of(&booking.id, generation),
-        booking: booking.id.clone(),
+        key: EventKey { booking: booking.id.clone(), host: entry.host.clone(), generation },
         integration: integration.id.clone(),
         starts_at: booking.span().start.instant(),
         ends_at: booking.span().end.instant(),
         time_zone: terms.time_zone,
         title: title.filter(|title| !title.is_empty()).unwrap_or_else(|| booking.title.clone()),
         description: description.map(|text| text.render(&values)).unwrap_or_default(),
-        // A Meet is no place: the calendar shows it by itself.
-        location: booking.place().filter(|_| !wants_meet(booking)).map(str::to_owned),
-        guest: Some(Invited { name: guest.name.clone(), email: guest.email.clone() }),
+        // The organizer's calendar shows a Meet by itself.
+        location: booking.place().filter(|_| !makes_meet).map(str::to_owned),
+        guest: is_organizer.then(|| Invited { name: guest.name.clone(), email: guest.email.clone() }),
         visibility: terms.visibility,
-        conference: wants_meet(booking) && !matches!(booking.conference, Some(Conference::Ready { .. })),
+        conference: makes_meet && !matches!(booking.conference, Some(Conference::Ready { .. })),
         reminder_minutes: terms.reminders.clone(),
     }
 }
@@ -77,19 +82,19 @@ fn length(minutes: i64) -> String {
 fn answers(json: &str) -> String {
     let answers: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
     let lines = answers.iter().filter_map(|(key, value)| {
-        let said = said(value);
-        (!said.is_empty()).then(|| format!("{}: {said}", key.replace('_', " ")))
+        let text = answer_text(value);
+        (!text.is_empty()).then(|| format!("{}: {text}", key.replace('_', " ")))
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn said(value: &Value) -> String {
+fn answer_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::String(text) => text.trim().to_owned(),
-        Value::Array(values) => values.iter().map(said).collect::<Vec<_>>().join(", "),
+        Value::Array(values) => values.iter().map(answer_text).collect::<Vec<_>>().join(", "),
         Value::Number(_) | Value::Object(_) => value.to_string(),
     }
 }

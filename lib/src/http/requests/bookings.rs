@@ -6,10 +6,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::paging::{Cursor, Limit, USUAL_LIMIT};
 use crate::domain::{BookingStatus, CalendarSync, EventTypeSlug, Guest, HostId, Ticks};
-use crate::flows::{BookRequest, BookingChange, BookingsQuery, HoldToken, SlotRequest, Wanted};
+use crate::flows::{BookRequest, BookingChange, BookingsQuery, HoldToken, NewTime, SlotRequest, Wanted};
 use crate::http::fields::{Email, Fields, FreeForm, FromFields, Locale, Prose, Start, Text};
 use crate::http::words;
-use crate::store::Place;
+use crate::store::BookingCursor;
 
 /// Keeps a slot for a few minutes.
 #[derive(Clone, Debug, ToSchema)]
@@ -185,7 +185,8 @@ fn slot(fields: &mut Fields) -> Option<(Wanted, Option<Start>)> {
     let start = fields.required::<Start>("start");
     let length = fields.optional("length");
     let start = start?;
-    Some((Wanted::Slot { event_type: event_type?, start: start.tick, length: length? }, Some(start)))
+    let slot = SlotRequest { event_type: event_type?, start: start.tick, length: length? };
+    Some((Wanted::Slot(slot), Some(start)))
 }
 
 impl BookingRequest {
@@ -197,7 +198,7 @@ impl BookingRequest {
                 let start = token.slot().start.instant().naive_utc();
                 self.guest.time_zone.offset_from_utc_datetime(&start).fix()
             }
-            (None, Wanted::Slot { .. }) => Utc.fix(),
+            (None, Wanted::Slot(_)) => Utc.fix(),
         }
     }
 }
@@ -270,12 +271,12 @@ pub struct BookingsParams {
     /// Only those of the guest with this address.
     #[param(value_type = words::EmailAddress, required = false)]
     pub guest_email: Option<Email>,
-    /// Only those whose calendar event stands so: `synced`, `pending` or `off`.
+    /// Only those whose calendar events stand so: `synced`, `pending`, `off` or `detached`.
     #[param(value_type = words::CalendarSync, required = false)]
     pub calendar_sync: Option<CalendarSync>,
     /// The `next_cursor` of the page before.
     #[param(value_type = words::Cursor, required = false)]
-    pub cursor: Option<Cursor<Place>>,
+    pub cursor: Option<Cursor<BookingCursor>>,
     /// How many, 1 to 100; 50 when left out.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 100, example = 50)]
     pub limit: Option<Limit>,
@@ -391,36 +392,50 @@ pub struct RescheduleRequest {
     pub start: Start,
 }
 
+impl RescheduleRequest {
+    /// Where to move: as long as before.
+    pub fn new_time(&self) -> NewTime {
+        NewTime { start: self.start.tick, length: None }
+    }
+}
+
 impl FromFields for RescheduleRequest {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         Some(Self { start: fields.required("start")? })
     }
 }
 
-/// Whose data to give out.
-#[derive(Clone, Debug, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ExportParams {
-    /// The guest's address.
-    #[param(value_type = words::EmailAddress)]
-    pub email: Email,
-}
-
-impl FromFields for ExportParams {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { email: fields.required("email")? })
-    }
-}
-
-/// Whose data to erase.
+/// Which guest.
 #[derive(Clone, Debug, ToSchema)]
-pub struct EraseRequest {
+pub struct GuestJobRequest {
     /// The guest's address.
     #[schema(value_type = words::EmailAddress)]
     pub email: Email,
 }
 
-impl FromFields for EraseRequest {
+/// Which page of a job's results.
+#[derive(Clone, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct JobParams {
+    /// The `next_cursor` of the page before.
+    #[param(value_type = words::Cursor, required = false)]
+    pub cursor: Option<Cursor<u32>>,
+}
+
+impl FromFields for JobParams {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { cursor: fields.optional("cursor")? })
+    }
+}
+
+impl JobParams {
+    /// Which page, from 1.
+    pub fn page(&self) -> u32 {
+        self.cursor.as_ref().map_or(1, |cursor| cursor.0)
+    }
+}
+
+impl FromFields for GuestJobRequest {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         Some(Self { email: fields.required("email")? })
     }

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::catalog::{Whole, page, set};
 use crate::domain::{
-    EventType, EventTypeSlug, HostId, Location, Question, QuestionKind, ScheduleId, Template, Ticks,
+    EventType, EventTypeSlug, HostId, Hosts, Location, Question, QuestionKind, ScheduleId, Template, Ticks,
     Visibility,
 };
 use crate::http::fields::{Fields, FromField, FromFields, Prose, Text};
@@ -265,7 +265,7 @@ impl EventTypeRequest {
         let minutes = |minutes| Ticks::from_minutes(minutes).unwrap_or(Ticks::ZERO);
         let mut event_type = EventType {
             slug: self.slug.clone(),
-            host: self.host.clone(),
+            hosts: Hosts::one(self.host.clone()),
             title: self.title.clone(),
             description: None,
             lengths: self.lengths.clone(),
@@ -317,7 +317,7 @@ impl FromFields for EventTypePatch {
 impl EventTypePatch {
     /// Makes the changes.
     pub fn apply(&self, event_type: &mut EventType) {
-        set(&mut event_type.host, self.host.as_ref());
+        set(&mut event_type.hosts, self.host.clone().map(Hosts::one).as_ref());
         set(&mut event_type.title, self.title.as_ref());
         set(&mut event_type.lengths, self.lengths.as_ref());
         set(&mut event_type.archived, self.archived.as_ref());

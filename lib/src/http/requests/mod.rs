@@ -7,7 +7,7 @@ mod pages;
 mod paging;
 
 pub use bookings::{
-    AvailabilityParams, BookingPatch, BookingRequest, BookingsParams, EraseRequest, ExportParams,
+    AvailabilityParams, BookingPatch, BookingRequest, BookingsParams, GuestJobRequest, JobParams,
     GuestRequest, HoldRequest, ReasonRequest, ReleaseRequest, RescheduleRequest,
 };
 pub use catalog::{

@@ -357,7 +357,7 @@ impl From<EventType> for EventTypeView {
     fn from(event_type: EventType) -> Self {
         Self {
             slug: event_type.slug.into(),
-            host: event_type.host.into(),
+            host: event_type.hosts.organizer().to_string(),
             title: event_type.title,
             description: event_type.description,
             lengths: event_type.lengths.iter().map(|length| length.minutes()).collect(),

@@ -17,12 +17,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::calendars::{CalendarInfo, EventId};
-use crate::domain::{Booking, Conference, Integration, MadeBy, Span};
-use crate::flows::{Booked, Checked, Erased, Hold, ManageToken, Pulled, Started};
+use crate::calendars::CalendarInfo;
+use crate::domain::{Actor, Booking, BookingRecord, CalendarSync, Cells, Conference, HostCells, Integration, Job, Span};
+use crate::flows::{Booked, Checked, Hold, JobResults, ManageToken, Pulled, Started};
 use crate::http::problem::Problem;
 use crate::http::requests::cursor;
-use crate::store::BookingsPage;
+use crate::store::{BookingsPage, HistoryEntry};
 
 /// A slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -120,6 +120,35 @@ pub struct GuestView {
     locale: Option<String>,
 }
 
+/// A host of a booking, and what it takes of their time.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct HostCellsView {
+    /// The host.
+    #[schema(example = "hst_ada1")]
+    host: String,
+    /// The 5-minute cells that it takes, buffers included.
+    cells: Vec<CellsView>,
+}
+
+/// Some cells of one UTC day.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CellsView {
+    /// The UTC day.
+    #[schema(format = Date, example = "2026-11-23")]
+    day: String,
+    /// The first cell, 0 to 287; cell 114 begins at 09:30 UTC.
+    from: u16,
+    /// The cell after the last, 1 to 288.
+    to: u16,
+}
+
+impl From<&HostCells> for HostCellsView {
+    fn from(of: &HostCells) -> Self {
+        let cells = |cells: &Cells| CellsView { day: cells.day.to_string(), from: cells.from, to: cells.to };
+        Self { host: of.host.to_string(), cells: of.cells.iter().map(cells).collect() }
+    }
+}
+
 /// Where a booking's event is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CalendarEventView {
@@ -164,8 +193,8 @@ pub struct BookingView {
     event_type: String,
     /// The event type's title at the time of booking.
     title: String,
-    /// The host.
-    host: String,
+    /// Who is booked, the organizer first.
+    hosts: Vec<HostCellsView>,
     /// The slot, in the guest's zone.
     #[serde(flatten)]
     slot: SlotView,
@@ -191,16 +220,23 @@ pub struct BookingView {
     /// How the conference that comes with its event stands: `pending`, `ready` or `failed`; null when none does.
     #[schema(value_type = Option<String>, required, example = "ready")]
     conference: Option<&'static str>,
-    /// Who made it: `guest` or `host`.
+    /// Who made it: `guest`, `host` or `admin`.
     #[schema(value_type = String, example = "guest")]
-    made_by: &'static str,
+    created_by: &'static str,
+    /// Who made its present version: `guest`, `host`, `admin`, `calendar` or `system`.
+    #[schema(value_type = String, example = "guest")]
+    changed_by: &'static str,
+    /// The integration in whose calendar it was changed; null when it was changed otherwise.
+    #[schema(required)]
+    changed_by_integration: Option<String>,
     /// While `pending`: when it is declined if the host has not answered.
     #[schema(required)]
     answer_by: Option<DateTime<Utc>>,
     /// Why it was cancelled or declined.
     #[schema(required)]
     reason: Option<String>,
-    /// Whether the calendar shows this version: `synced`, `pending` or `off`.
+    /// Whether the hosts' calendars show this version: `synced`, `pending`, `off` (no event is wanted) or `detached` (an
+    /// event may stand where we can no longer reach it).
     #[schema(value_type = String, example = "synced")]
     calendar_sync: &'static str,
     /// The calendar event; null when there is none, or none yet.
@@ -214,33 +250,38 @@ pub struct BookingView {
     manage_token: Option<String>,
 }
 
-impl From<Booking> for BookingView {
-    fn from(booking: Booking) -> Self {
+impl From<BookingRecord> for BookingView {
+    fn from(record: BookingRecord) -> Self {
+        let calendar_event = record.event().map(|link| CalendarEventView {
+            integration: link.event.at.integration.to_string(),
+            calendar: link.event.at.calendar.clone(),
+            event: link.event.event.clone(),
+        });
+        let sync = record.calendar_sync();
+        Self { calendar_event, ..Self::new(record.booking, sync) }
+    }
+}
+
+impl BookingView {
+    fn new(booking: Booking, calendar_sync: CalendarSync) -> Self {
         let zone = booking.guest.time_zone;
-        let calendar_event =
-            booking.calendar.as_ref().filter(|_| booking.pushed.is_some()).map(|link| CalendarEventView {
-                integration: link.integration.to_string(),
-                calendar: link.calendar.clone(),
-                event: EventId::of(&booking.id, link.generation).as_str().to_owned(),
-            });
         Self {
             status: booking.status.as_str(),
             version: booking.version,
             slot: SlotView::in_zone(booking.span(), zone),
             length: booking.length.minutes(),
-            calendar_sync: booking.calendar_sync().as_str(),
+            calendar_sync: calendar_sync.as_str(),
             location: PlaceView::of(&booking),
             conference: booking.conference.as_ref().map(Conference::state),
-            made_by: match booking.made_by {
-                MadeBy::Guest => "guest",
-                MadeBy::Host => "host",
-            },
+            created_by: booking.created_by.kind(),
+            changed_by: booking.changed_by.kind(),
+            changed_by_integration: booking.changed_by.integration().map(ToString::to_string),
             answer_by: booking.answer_by,
             reason: booking.reason,
             id: booking.id.into(),
             event_type: booking.event_type.into(),
             title: booking.title,
-            host: booking.host.into(),
+            hosts: booking.claim.by_host().iter().map(HostCellsView::from).collect(),
             time_zone: zone.name(),
             guest: GuestView {
                 name: booking.guest.name,
@@ -252,7 +293,7 @@ impl From<Booking> for BookingView {
             answers: booking.answers.and_then(raw),
             notes: booking.notes,
             metadata: booking.metadata.and_then(raw),
-            calendar_event,
+            calendar_event: None,
             created_at: booking.created_at,
             manage_token: None,
         }
@@ -262,14 +303,14 @@ impl From<Booking> for BookingView {
 impl From<Booked> for BookingView {
     fn from(booked: Booked) -> Self {
         let manage_token = Some(booked.manage_token.expose().to_owned());
-        Self { manage_token, ..booked.booking.into() }
+        Self { manage_token, ..booked.record.into() }
     }
 }
 
-impl From<(Booking, Option<ManageToken>)> for BookingView {
-    fn from((booking, token): (Booking, Option<ManageToken>)) -> Self {
+impl From<(BookingRecord, Option<ManageToken>)> for BookingView {
+    fn from((record, token): (BookingRecord, Option<ManageToken>)) -> Self {
         let manage_token = token.map(|token| token.expose().to_owned());
-        Self { manage_token, ..booking.into() }
+        Self { manage_token, ..record.into() }
     }
 }
 
@@ -287,39 +328,193 @@ impl From<BookingsPage> for BookingsView {
     fn from(page: BookingsPage) -> Self {
         Self {
             bookings: page.bookings.into_iter().map(BookingView::from).collect(),
-            next_cursor: page.next.map(|place| cursor(&place.to_string())),
+            next_cursor: page.next.map(|at| cursor(&at.to_string())),
         }
     }
 }
 
-/// Everything that a guest has told.
+/// What became of a booking, version by version.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ExportView {
-    /// The guest's bookings in the order of their start.
-    bookings: Vec<BookingView>,
+pub struct HistoryView {
+    /// In order, the first version's creation first.
+    history: Vec<HistoryEntryView>,
 }
 
-impl From<Vec<Booking>> for ExportView {
-    fn from(bookings: Vec<Booking>) -> Self {
-        Self { bookings: bookings.into_iter().map(BookingView::from).collect() }
+/// One change of a booking.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct HistoryEntryView {
+    /// The version that it made.
+    version: u64,
+    /// When.
+    #[schema(required)]
+    at: Option<DateTime<Utc>>,
+    /// Who: `guest`, `host`, `admin`, `calendar` or `system`.
+    #[schema(value_type = String, example = "host")]
+    actor: &'static str,
+    /// The integration in whose calendar it was changed; null when it was changed otherwise.
+    #[schema(required)]
+    integration: Option<String>,
+    /// What: `created`, `confirmed`, `rescheduled`, `updated`, `cancelled`, ...
+    #[schema(example = "rescheduled")]
+    action: String,
+    /// What changed of its status and its time.
+    changes: ChangesView,
+}
+
+/// What changed, from and to. What stayed is left out.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ChangesView {
+    /// The status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = StatusChangeView, required = false)]
+    status: Option<StatusChangeView>,
+    /// The time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = TimeChangeView, required = false)]
+    time: Option<TimeChangeView>,
+}
+
+/// A change of status.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StatusChangeView {
+    /// Before; null when the booking was new.
+    #[schema(value_type = Option<String>, required)]
+    from: Option<&'static str>,
+    /// Since.
+    #[schema(value_type = String)]
+    to: &'static str,
+}
+
+/// A change of time.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TimeChangeView {
+    /// Before; null when the booking was new.
+    #[schema(required)]
+    from: Option<SlotView>,
+    /// Since.
+    to: SlotView,
+}
+
+impl From<(Booking, Vec<HistoryEntry>)> for HistoryView {
+    fn from((booking, entries): (Booking, Vec<HistoryEntry>)) -> Self {
+        let slot = |span: Span| SlotView::in_zone(span, booking.guest.time_zone);
+        let who = |actor: &Actor| (actor.kind(), actor.integration().map(ToString::to_string));
+        // What the first version said is what the first change found.
+        let first = |change: &dyn Fn(&HistoryEntry) -> bool| entries.iter().find(|entry| change(entry));
+        let span = first(&|entry| entry.from_span.is_some()).and_then(|entry| entry.from_span);
+        let status = first(&|entry| entry.from_status.is_some()).and_then(|entry| entry.from_status);
+        let (actor, integration) = who(&booking.created_by);
+        let created = HistoryEntryView {
+            version: 1,
+            at: Some(booking.created_at),
+            actor,
+            integration,
+            action: "created".to_owned(),
+            changes: ChangesView {
+                status: Some(StatusChangeView {
+                    from: None,
+                    to: status.unwrap_or(booking.status).as_str(),
+                }),
+                time: Some(TimeChangeView { from: None, to: slot(span.unwrap_or(booking.span())) }),
+            },
+        };
+        let later = entries.iter().map(|entry| {
+            let (actor, integration) = who(&entry.actor);
+            HistoryEntryView {
+                version: entry.version,
+                at: entry.at,
+                actor,
+                integration,
+                action: entry.action.clone(),
+                changes: ChangesView {
+                    status: entry
+                        .from_status
+                        .map(|from| StatusChangeView { from: Some(from.as_str()), to: entry.status.as_str() }),
+                    time: entry
+                        .from_span
+                        .map(|from| TimeChangeView { from: Some(slot(from)), to: slot(entry.span) }),
+                },
+            }
+        });
+        Self { history: std::iter::once(created).chain(later).collect() }
     }
 }
 
-/// What an erasure came to.
+/// Something that is too long for one request.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ErasedView {
-    /// Bookings of which the guest's data are gone.
-    erased: Vec<String>,
+pub struct JobView {
+    /// Its id.
+    #[schema(example = "job_0123456789abcdef0123")]
+    id: String,
+    /// `export_guest` or `erase_guest`.
+    #[schema(value_type = String, example = "export_guest")]
+    kind: &'static str,
+    /// `running`, `done` or `void` (a later erasure removed what it had found).
+    #[schema(value_type = String, example = "done")]
+    status: &'static str,
+    /// How many bookings it has looked at.
+    done: u64,
+    /// How many there were when it began.
+    #[schema(required)]
+    total: Option<u64>,
+    /// When it was asked for. It is kept for 7 days.
+    created_at: DateTime<Utc>,
+    /// Some of what it has found; absent in the answer that begins it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = JobResultView, required = false)]
+    result: Option<JobResultView>,
+    /// Where the next page of results begins; null at the end of what there is so far.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// What a job has found: bookings of an exported guest, or the ids of an erased guest's.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct JobResultView {
+    /// The guest's bookings in the order of their start, as they were when they were found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<BookingView>, required = false)]
+    bookings: Option<Vec<BookingView>>,
+    /// Bookings whose guest data were erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<String>, required = false)]
+    erased: Option<Vec<String>>,
     /// Bookings that are still to take place: cancel them first.
-    kept: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<String>, required = false)]
+    kept: Option<Vec<String>>,
 }
 
-impl From<Erased> for ErasedView {
-    fn from(erased: Erased) -> Self {
+impl From<Job> for JobView {
+    fn from(job: Job) -> Self {
         Self {
-            erased: erased.erased.into_iter().map(String::from).collect(),
-            kept: erased.kept.into_iter().map(String::from).collect(),
+            kind: job.kind.as_str(),
+            status: job.status.as_str(),
+            done: job.done,
+            total: job.total,
+            created_at: job.created_at,
+            id: job.id.into(),
+            result: None,
+            next_cursor: None,
         }
+    }
+}
+
+impl From<(Job, JobResults, Option<u32>)> for JobView {
+    fn from((job, results, next): (Job, JobResults, Option<u32>)) -> Self {
+        let result = match results {
+            JobResults::Bookings(bookings) => {
+                let view = |booking| BookingView::new(booking, CalendarSync::Off);
+                JobResultView { bookings: Some(bookings.into_iter().map(view).collect()), ..Default::default() }
+            }
+            JobResults::Erased(found) => JobResultView {
+                erased: Some(found.erased.into_iter().map(String::from).collect()),
+                kept: Some(found.kept.into_iter().map(String::from).collect()),
+                ..Default::default()
+            },
+        };
+        let next_cursor = next.map(|page| cursor(&page.to_string()));
+        Self { result: Some(result), next_cursor, ..job.into() }
     }
 }
 

@@ -1,0 +1,58 @@
+//! A booking, for whoever may see it.
+
+use super::error::BookingError;
+use super::manage_token::ManageToken;
+use crate::app::App;
+use crate::domain::{Booking, BookingId, BookingRecord, Scope, Tenant};
+use crate::store::HistoryEntry;
+
+/// A booking within a staff member's scope.
+pub async fn read_booking(app: &App, scope: &Scope, id: &BookingId) -> Result<BookingRecord, BookingError> {
+    booking_of_staff(app, scope, id).await
+}
+
+/// A booking, for whoever has its manage token.
+pub async fn read_managed(
+    app: &App,
+    tenant: &Tenant,
+    id: &BookingId,
+    token: &ManageToken,
+) -> Result<BookingRecord, BookingError> {
+    Ok(booking_of_guest(app, tenant, id, token).await?.1)
+}
+
+/// A booking within a staff member's scope and what became of it, version by version.
+pub async fn read_history(
+    app: &App,
+    scope: &Scope,
+    id: &BookingId,
+) -> Result<(Booking, Vec<HistoryEntry>), BookingError> {
+    let found = app.store.booking(scope.tenant(), id).await?;
+    let booking = found.filter(|booking| scope.covers(booking)).ok_or(BookingError::UnknownBooking)?;
+    let history = app.store.history(scope.tenant(), id).await?;
+    Ok((booking, history))
+}
+
+/// A booking within a staff member's scope.
+pub(in crate::flows) async fn booking_of_staff(
+    app: &App,
+    scope: &Scope,
+    id: &BookingId,
+) -> Result<BookingRecord, BookingError> {
+    let found = app.store.booking_record(scope.tenant(), id).await?;
+    found.filter(|record| scope.covers(&record.booking)).ok_or(BookingError::UnknownBooking)
+}
+
+/// A booking and its guest's scope, if the manage token is its own.
+pub(in crate::flows) async fn booking_of_guest(
+    app: &App,
+    tenant: &Tenant,
+    id: &BookingId,
+    token: &ManageToken,
+) -> Result<(Scope, BookingRecord), BookingError> {
+    let record = app.store.booking_record(tenant, id).await?.ok_or(BookingError::UnknownBooking)?;
+    if !token.opens(app, &record.booking).await? {
+        return Err(BookingError::UnknownBooking);
+    }
+    Ok((Scope::Guest(tenant.clone(), id.clone()), record))
+}

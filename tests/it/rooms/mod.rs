@@ -1,0 +1,280 @@
+//! The rooms of `lib/src/lib.rs`: who may name whom, what never stands in which, and that no files need one
+//! another.
+
+mod graph;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use graph::{Graph, contains, paths};
+
+/// A room, the rooms that it may name, and words that never stand in it.
+const ROOMS: [(&str, &[&str], &[&str]); 8] = [
+    (
+        "domain",
+        &["domain"],
+        &[
+            "async ",
+            "await",
+            "SystemTime",
+            "Utc::now",
+            "env::",
+            "aws_",
+            "axum",
+            "StatusCode",
+            "tracing",
+            "reqwest",
+        ],
+    ),
+    ("store", &["store", "domain", "clock", "aws"], &["StatusCode", "axum", "reqwest", "aws_sdk_kms"]),
+    ("vault", &["vault", "domain", "aws"], &["StatusCode", "axum", "reqwest", "aws_sdk_dynamodb"]),
+    ("events", &["events", "domain"], &["async ", "await", "axum", "aws_", "reqwest", "Utc::now", "<html"]),
+    ("ics", &["domain"], &["async ", "await", "Utc::now", "axum", "aws_", "reqwest", "tracing"]),
+    ("calendars", &["calendars", "domain", "clock"], &["axum", "aws_"]),
+    (
+        "flows",
+        &["flows", "domain", "events", "store", "vault", "calendars", "clock", "bus", "app"],
+        &["StatusCode", "axum", "aws_", "reqwest", "<html", "</"],
+    ),
+    (
+        "http",
+        &["http", "domain", "flows", "store", "vault", "calendars", "ics", "app"],
+        &["aws_sdk", "reqwest"],
+    ),
+];
+
+/// Circles of files that may stay, each with the reason.
+const ALLOWED: &[(&[&str], &str)] = &[
+    (
+        &[
+            "domain/actor.rs",
+            "domain/booking.rs",
+            "domain/claim.rs",
+            "domain/day.rs",
+            "domain/event_type.rs",
+            "domain/slots.rs",
+        ],
+        "An actor's scope, an event type and a booking each say what they are in terms of the others, \
+         and a day's cells are read into the timeline that an event type's slots are cut from.",
+    ),
+    (
+        &[
+            "flows/bookings/answers.rs",
+            "flows/bookings/book.rs",
+            "flows/bookings/hold.rs",
+            "flows/bookings/hold_token.rs",
+        ],
+        "Booking checks the guest's answers and takes a hold's token, while the answers are read from \
+         the request to book and the token makes the booking's id with a function that stands beside \
+         booking.",
+    ),
+    (
+        &["flows/bookings/transition.rs", "flows/sync/push.rs"],
+        "A change of status pushes the booking at once, and a push then does whatever change of status \
+         is due.",
+    ),
+    (
+        &["flows/integrations/disconnect.rs", "flows/integrations/settings.rs", "flows/sync/pull.rs"],
+        "Disconnecting changes settings, settings pull at once, and a pull first finishes a disconnect \
+         that was left half done.",
+    ),
+    (
+        &["http/etag.rs", "http/problem.rs", "http/views/mod.rs"],
+        "A problem lists other slots and the revision as views and entity tags do, and those in turn \
+         answer with problems.",
+    ),
+    (
+        &[
+            "store/agenda.rs",
+            "store/catalog.rs",
+            "store/change.rs",
+            "store/due.rs",
+            "store/item.rs",
+            "store/key.rs",
+            "store/mod.rs",
+            "store/oauth_states.rs",
+        ],
+        "Every file of the store works on the `Store` of its mod.rs, whose cache keeps what the \
+         catalogue's file reads, and keys are written and read back in terms of what the other files \
+         store.",
+    ),
+    (
+        &["store/counters.rs", "store/day.rs"],
+        "A day is read together with its counters, and a counter lives as long as its day: each file \
+         uses the other's helper.",
+    ),
+];
+
+/// Files that may ask for the first host themselves, each with the reason.
+const ASKS_FOR_THE_FIRST_HOST: &[(&str, &str)] = &[];
+
+#[test]
+fn no_room_names_one_that_it_may_not() {
+    let mut broken = Vec::new();
+    let mut files = 0;
+    for (room, may_name, never) in ROOMS {
+        for path in sources(&lib().join(room)) {
+            files += 1;
+            let text = std::fs::read_to_string(&path).expect("a source file");
+            let file = file_in_lib(&path);
+            broken
+                .extend(offences(&file, &text, may_name, never).into_iter().map(|o| format!("{file}: {o}")));
+        }
+    }
+    assert!(files > 30, "only {files} files were read");
+    assert_eq!(broken, Vec::<String>::new());
+}
+
+#[test]
+fn an_offence_is_seen() {
+    let (_, may_name, never) = ROOMS[0];
+    let count = |text| offences("domain/slots.rs", text, may_name, never).len();
+    assert_eq!(count("use crate::store::Store;"), 1);
+    assert_eq!(count("use crate::{domain::Span, http};"), 1);
+    assert_eq!(count("use crate::{\n    domain::{Span, Tick},\n    http,\n};"), 1);
+    assert_eq!(count("use super::super::store::Store;"), 1);
+    assert_eq!(count("async fn x() {}"), 1);
+    assert_eq!(count("// async fn x() {}\nuse super::Span;"), 0);
+    let tested = "use crate::domain::Span;\n#[cfg(test)]\nmod tests { use crate::store::Store; }";
+    assert_eq!(count(tested), 0, "tests may look around");
+    assert_eq!(count("#[cfg(test)]\nmod fake;\nuse crate::store::Store;"), 1, "what follows is no test");
+}
+
+#[test]
+fn no_files_go_round_in_a_circle() {
+    let library = library();
+    let graph = Graph::of(&library);
+    assert!(graph.edges().len() > 150, "only {} edges were found", graph.edges().len());
+    let circles = graph.circles();
+    let allowed: BTreeSet<BTreeSet<&str>> =
+        ALLOWED.iter().map(|(files, _)| files.iter().copied().collect()).collect();
+    let new: Vec<String> = circles
+        .iter()
+        .filter(|circle| !allowed.contains(*circle))
+        .map(|circle| graph.shown(circle))
+        .collect();
+    assert!(new.is_empty(), "{} circles that are not allowed:\n\n{}", new.len(), new.join("\n"));
+    for (files, reason) in ALLOWED {
+        let is_found = circles.contains(&files.iter().copied().collect());
+        assert!(is_found, "no circle any more: {files:?} (it was allowed because: {reason})");
+    }
+}
+
+#[test]
+fn the_first_host_is_asked_for_in_one_place() {
+    let library = library();
+    let ways = ["hosts.first()", "hosts.iter().next()", ".hosts().next()", "hosts[0]"];
+    let asks = |text: &str| ways.iter().any(|way| contains(text, way));
+    assert!(asks("fn f() {\n    self\n        .hosts\n        .first()\n}") && !asks("// hosts[0]"));
+    let asking = library.iter().filter(|(file, text)| *file != "domain/claim.rs" && asks(text));
+    let asking: BTreeSet<&str> = asking.map(|(file, _)| file.as_str()).collect();
+    let allowed: BTreeSet<&str> = ASKS_FOR_THE_FIRST_HOST.iter().map(|(file, _)| *file).collect();
+    assert_eq!(asking, allowed, "reasons: {ASKS_FOR_THE_FIRST_HOST:?}");
+}
+
+#[test]
+fn handlers_are_thin() {
+    let mut long = Vec::new();
+    let mut handlers = 0;
+    for entry in std::fs::read_dir(lib().join("../../functions")).expect("functions") {
+        let crate_dir = entry.expect("an entry").path();
+        for path in sources(&crate_dir.join("src")) {
+            let text = std::fs::read_to_string(&path).expect("a source file");
+            // What a function is shows in its lib.rs; its handlers may stand beside it.
+            let most = if path.ends_with("lib.rs") { 190 } else { 300 };
+            if text.lines().count() > most {
+                long.push(format!("{}: {} lines", path.display(), text.lines().count()));
+            }
+            for (name, body) in functions(&text) {
+                handlers += 1;
+                if body > 15 {
+                    long.push(format!("{} {name}: {body} lines", path.display()));
+                }
+            }
+        }
+    }
+    assert!(handlers > 25, "only {handlers} functions were read");
+    assert_eq!(long, Vec::<String>::new());
+}
+
+fn offences(file: &str, text: &str, may_name: &[&str], never: &[&str]) -> Vec<String> {
+    let own = file.split(['/', '.']).next().unwrap_or_default();
+    let mut found = Vec::new();
+    for path in paths(file, text) {
+        let room = path.strip_prefix("crate::").and_then(|path| path.split("::").next()).unwrap_or_default();
+        if room.starts_with(char::is_lowercase) && room != own && !may_name.contains(&room) {
+            found.push(format!("names `{room}`: {path}"));
+        }
+    }
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    for line in code.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
+        found
+            .extend(never.iter().filter(|word| line.contains(*word)).map(|word| format!("`{word}`: {line}")));
+    }
+    found
+}
+
+/// Functions with the number of lines inside their braces.
+fn functions(text: &str) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    let mut name = None;
+    let mut body = 0;
+    let mut is_inside = false;
+    for line in text.lines() {
+        if let Some(rest) = line
+            .trim_start_matches("pub ")
+            .trim_start_matches("pub(crate) ")
+            .trim_start_matches("async ")
+            .strip_prefix("fn ")
+        {
+            name = Some(rest.split('(').next().unwrap_or_default().to_owned());
+            body = 0;
+            is_inside = false;
+        }
+        if name.is_some() {
+            if line == "}" {
+                found.extend(name.take().map(|name| (name, body)));
+            } else if is_inside {
+                body += 1;
+            } else {
+                is_inside = line.ends_with('{');
+            }
+        }
+    }
+    found
+}
+
+fn lib() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../lib/src")
+}
+
+fn file_in_lib(path: &Path) -> String {
+    let inside = path.strip_prefix(lib()).expect("a file of the library");
+    inside.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// Every source file of the library by its path inside `lib/src`.
+fn library() -> BTreeMap<String, String> {
+    let read = |path: &PathBuf| std::fs::read_to_string(path).expect("a source file");
+    sources(&lib()).iter().map(|path| (file_in_lib(path), read(path))).collect()
+}
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let single = dir.with_extension("rs");
+    if single.exists() {
+        return vec![single];
+    }
+    if !dir.exists() {
+        return Vec::new();
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).expect("a room") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+            files.push(path);
+        }
+    }
+    files
+}
