@@ -18,7 +18,7 @@ fn ticks(count: i64) -> Ticks {
 
 fn event_type(length: Ticks, interval: Ticks) -> EventType {
     serde_json::from_value(serde_json::json!({
-        "slug": "intro", "host": "hst_ada1", "title": "Intro", "lengths": [length], "interval": interval,
+        "slug": "intro", "hosts": ["hst_ada1"], "title": "Intro", "lengths": [length], "interval": interval,
         "window_days": 30, "active": true,
     }))
     .unwrap()
@@ -178,7 +178,7 @@ impl Asked {
         if !counted || every(start, self.length).any(|tick| self.hours_at(tick).is_none()) {
             return Err(Refusal::NotOffered);
         }
-        let claim = self.event_type.claim(start, self.length);
+        let claim = self.event_type.occupied_span(start, self.length);
         let free = self.known.contains(claim) && !self.busy.iter().any(|busy| busy.overlaps(claim));
         if free { Ok(()) } else { Err(Refusal::Taken) }
     }

@@ -30,8 +30,10 @@ fn staff() -> Router<App> {
     Router::new()
         .route("/v1/bookings", get(staff::list_bookings).post(staff::make_booking))
         .route("/v1/bookings/{id}", get(staff::get_booking).patch(staff::change_booking))
-        .route("/v1/guests/export", get(staff::export_guest))
+        .route("/v1/bookings/{id}/history", get(staff::get_history))
+        .route("/v1/guests/export", post(staff::export_guest))
         .route("/v1/guests/erase", post(staff::erase_guest))
+        .route("/v1/jobs/{id}", get(staff::get_job))
 }
 
 fn steps() -> Router<App> {
@@ -68,7 +70,9 @@ fn steps() -> Router<App> {
     staff::cancel_booking,
     staff::reschedule_booking,
     staff::sync_booking,
+    staff::get_history,
     staff::export_guest,
-    staff::erase_guest
+    staff::erase_guest,
+    staff::get_job
 ))]
 pub struct Doc;

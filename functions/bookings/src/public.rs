@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use holdfast::App;
-use holdfast::domain::{BookingId, Tenant};
-use holdfast::flows::{Booker, book, cancel_managed, hold, read_managed, release, reschedule_managed};
+use holdfast::domain::{BookingId, Scope, Tenant};
+use holdfast::flows::{book, cancel_managed, hold, read_managed, release, reschedule_managed};
 use holdfast::http::requests::{BookingRequest, HoldRequest, ReleaseRequest, RescheduleRequest};
 use holdfast::http::views::{BookingView, CalendarFile, HoldView};
 use holdfast::http::{Bearer, Body, Idempotency, IdempotencyHeader, Path, Problem, words};
@@ -28,7 +28,7 @@ pub(crate) async fn create_hold(
 ) -> Result<(StatusCode, Json<HoldView>), Problem> {
     let offset = request.start.offset;
     let held = hold(&app, &tenant, &request.into(), key.as_ref()).await;
-    let held = held.map_err(|error| Problem::of_hold(error, offset))?;
+    let held = held.map_err(|error| Problem::of_booking(error, offset))?;
     Ok((StatusCode::CREATED, Json(HoldView::new(&held, offset))))
 }
 
@@ -43,8 +43,7 @@ pub(crate) async fn release_hold(
     Idempotency(key): Idempotency,
     Body(request): Body<ReleaseRequest>,
 ) -> Result<StatusCode, Problem> {
-    let released = release(&app, &tenant, &request.hold, key.as_ref()).await;
-    released.map_err(|error| Problem::of_hold(error, holdfast::http::UTC))?;
+    release(&app, &tenant, &request.hold, key.as_ref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -64,9 +63,9 @@ pub(crate) async fn create_booking(
     Body(request): Body<BookingRequest>,
 ) -> Result<Response, Problem> {
     let offset = request.offset();
-    let booked = book(&app, &tenant, &Booker::Guest, &request.into(), key.as_ref()).await;
+    let booked = book(&app, &Scope::Public(tenant.clone()), &request.into(), key.as_ref()).await;
     let booked = booked.map_err(|error| Problem::of_booking(error, offset))?;
-    let location = format!("/v1/tenants/{tenant}/bookings/{}", booked.booking.id);
+    let location = format!("/v1/tenants/{tenant}/bookings/{}", booked.record.booking.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(BookingView::from(booked))).into_response())
 }
 
@@ -113,9 +112,9 @@ pub(crate) async fn reschedule_own_booking(
     Idempotency(key): Idempotency,
     Body(request): Body<RescheduleRequest>,
 ) -> Result<Json<BookingView>, Problem> {
-    let (start, offset) = (request.start.tick, request.start.offset);
-    let moved = reschedule_managed(&app, &tenant, &id, &token, start, key.as_ref()).await;
-    Ok(Json(moved.map_err(|error| Problem::of_reschedule(error, offset))?.into()))
+    let (to, offset) = (request.new_time(), request.start.offset);
+    let moved = reschedule_managed(&app, &tenant, &id, &token, to, key.as_ref()).await;
+    Ok(Json(moved.map_err(|error| Problem::of_booking(error, offset))?.into()))
 }
 
 /// One's booking as a file for one's calendar
@@ -128,6 +127,6 @@ pub(crate) async fn get_own_calendar(
     Path((tenant, id)): Path<(Tenant, BookingId)>,
     Bearer(token): Bearer,
 ) -> Result<CalendarFile, Problem> {
-    let booking = read_managed(&app, &tenant, &id, &token).await?;
-    Ok(CalendarFile::of(&booking, app.clock.now(), None))
+    let record = read_managed(&app, &tenant, &id, &token).await?;
+    Ok(CalendarFile::of(&record.booking, app.clock.now(), None))
 }

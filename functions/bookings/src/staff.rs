@@ -6,13 +6,12 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use holdfast::App;
-use holdfast::domain::{BookingId, BookingStatus};
-use holdfast::flows::{Booker, book, read_booking, reschedule, take_step, update_booking};
+use holdfast::domain::{BookingId, BookingStatus, JobId};
+use holdfast::flows::{book, read_booking, read_history, read_job, reschedule, transition, update_booking};
 use holdfast::http::requests::{
-    BookingPatch, BookingRequest, BookingsParams, EraseRequest, ExportParams, ReasonRequest,
-    RescheduleRequest,
+    BookingPatch, BookingRequest, BookingsParams, GuestJobRequest, JobParams, ReasonRequest, RescheduleRequest,
 };
-use holdfast::http::views::{BookingView, BookingsView, ErasedView, ExportView};
+use holdfast::http::views::{BookingView, BookingsView, HistoryView, JobView};
 use holdfast::http::{
     Admin, Body, Idempotency, IdempotencyHeader, IfMatch, IfMatchHeader, Path, Problem, Query, Staff,
     StaffProblem, Tagged, words,
@@ -30,8 +29,7 @@ pub(crate) async fn list_bookings(
     Query(params): Query<BookingsParams>,
 ) -> Result<Json<BookingsView>, Problem> {
     let limit = params.limit();
-    let page =
-        holdfast::flows::list_bookings(&app, &staff.tenant, &staff.reach, &params.into(), limit).await?;
+    let page = holdfast::flows::list_bookings(&app, &staff.scope, &params.into(), limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -51,9 +49,9 @@ pub(crate) async fn make_booking(
     Body(request): Body<BookingRequest>,
 ) -> Result<Response, Problem> {
     let offset = request.offset();
-    let booked = book(&app, &staff.tenant, &Booker::Staff(staff.reach), &request.into(), key.as_ref()).await;
+    let booked = book(&app, &staff.scope, &request.into(), key.as_ref()).await;
     let booked = booked.map_err(|error| Problem::of_booking(error, offset))?;
-    let location = format!("/v1/bookings/{}", booked.booking.id);
+    let location = format!("/v1/bookings/{}", booked.record.booking.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(BookingView::from(booked))).into_response())
 }
 
@@ -66,8 +64,8 @@ pub(crate) async fn get_booking(
     staff: Staff,
     Path(id): Path<BookingId>,
 ) -> Result<Tagged<BookingView>, Problem> {
-    let booking = read_booking(&app, &staff.tenant, &staff.reach, &id).await?;
-    Ok(Tagged::new(booking.version, booking))
+    let record = read_booking(&app, &staff.scope, &id).await?;
+    Ok(Tagged::new(record.booking.version, record))
 }
 
 /// Change notes, metadata or the manage token of a booking
@@ -82,8 +80,8 @@ pub(crate) async fn change_booking(
     IfMatch(expected): IfMatch,
     Body(patch): Body<BookingPatch>,
 ) -> Result<Tagged<BookingView>, Problem> {
-    let changed = update_booking(&app, &staff.tenant, &staff.reach, &id, &patch.into(), &expected).await?;
-    Ok(Tagged::new(changed.0.version, changed))
+    let changed = update_booking(&app, &staff.scope, &id, &patch.into(), &expected).await?;
+    Ok(Tagged::new(changed.0.booking.version, changed))
 }
 
 /// Say yes to a pending booking
@@ -181,7 +179,7 @@ async fn step(
     to: BookingStatus,
     reason: Option<&str>,
 ) -> Result<Json<BookingView>, Problem> {
-    Ok(Json(take_step(app, &staff.tenant, &staff.reach, id, to, reason).await?.into()))
+    Ok(Json(transition(app, &staff.scope, id, to, reason).await?.into()))
 }
 
 /// Move a booking
@@ -199,9 +197,9 @@ pub(crate) async fn reschedule_booking(
     Idempotency(key): Idempotency,
     Body(request): Body<RescheduleRequest>,
 ) -> Result<Json<BookingView>, Problem> {
-    let (start, offset) = (request.start.tick, request.start.offset);
-    let moved = reschedule(&app, &staff.tenant, &staff.reach, &id, start, key.as_ref()).await;
-    Ok(Json(moved.map_err(|error| Problem::of_reschedule(error, offset))?.into()))
+    let (to, offset) = (request.new_time(), request.start.offset);
+    let moved = reschedule(&app, &staff.scope, &id, to, key.as_ref()).await;
+    Ok(Json(moved.map_err(|error| Problem::of_booking(error, offset))?.into()))
 }
 
 /// Put a booking's event right now
@@ -215,32 +213,74 @@ pub(crate) async fn sync_booking(
     staff: Staff,
     Path(id): Path<BookingId>,
 ) -> Result<Json<BookingView>, Problem> {
-    Ok(Json(holdfast::flows::sync_booking(&app, &staff.tenant, &staff.reach, &id).await?.into()))
+    Ok(Json(holdfast::flows::sync_booking(&app, &staff.scope, &id).await?.into()))
 }
 
-/// Give out what a guest has told
-#[utoipa::path(get, path = "/v1/guests/export", tag = "guests", params(ExportParams),
-    responses((status = 200, description = "All of it", body = ExportView), StaffProblem),
+/// What became of a booking
+///
+/// Who changed it, what and when, version by version.
+#[utoipa::path(get, path = "/v1/bookings/{id}/history", tag = "bookings", params(("id" = words::BookingId, Path, description = "The booking's id")),
+    responses((status = 200, description = "Its history", body = HistoryView), StaffProblem),
+    security(("admin" = []), ("host" = [])))]
+pub(crate) async fn get_history(
+    State(app): State<App>,
+    staff: Staff,
+    Path(id): Path<BookingId>,
+) -> Result<Json<HistoryView>, Problem> {
+    Ok(Json(read_history(&app, &staff.scope, &id).await?.into()))
+}
+
+/// Export what a guest has told
+///
+/// Begins a job; its results are at `/v1/jobs/{id}`.
+#[utoipa::path(post, path = "/v1/guests/export", tag = "guests", request_body = GuestJobRequest,
+    responses((status = 202, description = "The job", body = JobView,
+        headers(("location" = String, description = "Where the job is"))), StaffProblem),
     security(("admin" = [])))]
 pub(crate) async fn export_guest(
     State(app): State<App>,
     admin: Admin,
-    Query(params): Query<ExportParams>,
-) -> Result<Json<ExportView>, Problem> {
-    Ok(Json(holdfast::flows::export_guest(&app, &admin.tenant, &params.email.0).await?.into()))
+    Body(request): Body<GuestJobRequest>,
+) -> Result<Response, Problem> {
+    let job = holdfast::flows::export_guest(&app, &admin.scope, &request.email.0).await?;
+    Ok(accepted(job.into()))
 }
 
 /// Erase what a guest has told
 ///
-/// In every booking that is over or called off: name, address, number, answers, notes, metadata and reasons. Events
-/// in calendars stay with their owners.
-#[utoipa::path(post, path = "/v1/guests/erase", tag = "guests", request_body = EraseRequest,
-    responses((status = 200, description = "What was erased, and what is still to take place", body = ErasedView), StaffProblem),
+/// In every booking that is over or was ended: name, address, number, answers, notes, metadata and reasons. Events in
+/// calendars stay with their owners. Begins a job; its results are at `/v1/jobs/{id}`.
+#[utoipa::path(post, path = "/v1/guests/erase", tag = "guests", request_body = GuestJobRequest,
+    responses((status = 202, description = "The job", body = JobView,
+        headers(("location" = String, description = "Where the job is"))), StaffProblem),
     security(("admin" = [])))]
 pub(crate) async fn erase_guest(
     State(app): State<App>,
     admin: Admin,
-    Body(request): Body<EraseRequest>,
-) -> Result<Json<ErasedView>, Problem> {
-    Ok(Json(holdfast::flows::erase_guest(&app, &admin.tenant, &request.email.0).await?.into()))
+    Body(request): Body<GuestJobRequest>,
+) -> Result<Response, Problem> {
+    let job = holdfast::flows::erase_guest(&app, &admin.scope, &request.email.0).await?;
+    Ok(accepted(job.into()))
+}
+
+fn accepted(job: JobView) -> Response {
+    let location = format!("/v1/jobs/{}", job.id());
+    (StatusCode::ACCEPTED, [(LOCATION, location)], Json(job)).into_response()
+}
+
+/// Look at a job
+///
+/// How far it is, and what it has found, a page at a time.
+#[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = words::JobId, Path, description = "The job's id"), JobParams),
+    responses((status = 200, description = "The job", body = JobView), StaffProblem),
+    security(("admin" = []), ("host" = [])))]
+pub(crate) async fn get_job(
+    State(app): State<App>,
+    staff: Staff,
+    Path(id): Path<JobId>,
+    Query(params): Query<JobParams>,
+) -> Result<Json<JobView>, Problem> {
+    let found = read_job(&app, &staff.scope, &id, params.page()).await?;
+    let found = found.ok_or_else(|| Problem::not_found("unknown-job", "there is no such job"))?;
+    Ok(Json(found.into()))
 }

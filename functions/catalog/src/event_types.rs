@@ -24,7 +24,7 @@ pub(crate) async fn list_event_types(
 ) -> Result<Json<EventTypesView>, Problem> {
     let EventTypesQuery { host, cursor, limit } = query;
     let page =
-        flows::list_event_types(&app, &staff.tenant, &staff.reach, host.as_ref(), cursor.as_ref(), limit)
+        flows::list_event_types(&app, &staff.scope, host.as_ref(), cursor.as_ref(), limit)
             .await?;
     Ok(Json(page.into()))
 }
@@ -39,7 +39,7 @@ pub(crate) async fn create_event_type(
     staff: Staff,
     Body(request): Body<EventTypeRequest>,
 ) -> Result<Tagged<EventTypeView>, Problem> {
-    let made = flows::add_event_type(&app, &staff.tenant, &staff.reach, &request.event_type()).await?;
+    let made = flows::add_event_type(&app, &staff.scope, &request.event_type()).await?;
     let location = format!("/v1/event-types/{}", made.slug);
     Ok(Tagged::from(made).created(location))
 }
@@ -54,7 +54,7 @@ pub(crate) async fn get_event_type(
     staff: Staff,
     Path(slug): Path<EventTypeSlug>,
 ) -> Result<Tagged<EventTypeView>, Problem> {
-    Ok(find_event_type(&app, &staff.tenant, &staff.reach, &slug).await?.into())
+    Ok(find_event_type(&app, &staff.scope, &slug).await?.into())
 }
 
 /// Change an event type
@@ -74,7 +74,7 @@ pub(crate) async fn set_event_type(
     Body(patch): Body<EventTypePatch>,
 ) -> Result<Tagged<EventTypeView>, Problem> {
     let apply = |event_type: &mut _| patch.apply(event_type);
-    Ok(change_event_type(&app, &staff.tenant, &staff.reach, &slug, &expected, apply).await?.into())
+    Ok(change_event_type(&app, &staff.scope, &slug, &expected, apply).await?.into())
 }
 
 /// Remove an event type
@@ -93,5 +93,5 @@ pub(crate) async fn delete_event_type(
     Path(slug): Path<EventTypeSlug>,
     IfMatch(expected): IfMatch,
 ) -> Result<Deleted<EventTypeView>, Problem> {
-    Ok(remove_event_type(&app, &staff.tenant, &staff.reach, &slug, &expected).await?.into())
+    Ok(remove_event_type(&app, &staff.scope, &slug, &expected).await?.into())
 }

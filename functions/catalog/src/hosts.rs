@@ -23,7 +23,7 @@ pub(crate) async fn list_hosts(
     Query(query): Query<HostsQuery>,
 ) -> Result<Json<HostsView>, Problem> {
     let HostsQuery { cursor, limit } = query;
-    let page = flows::list_hosts(&app, &staff.tenant, &staff.reach, cursor.as_ref(), limit).await?;
+    let page = flows::list_hosts(&app, &staff.scope, cursor.as_ref(), limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -39,7 +39,7 @@ pub(crate) async fn create_host(
     admin: Admin,
     Body(request): Body<HostRequest>,
 ) -> Result<Tagged<HostView>, Problem> {
-    let made = flows::add_host(&app, &admin.tenant, &request.into()).await?;
+    let made = flows::add_host(&app, admin.scope.tenant(), &request.into()).await?;
     let location = format!("/v1/hosts/{}", made.id);
     Ok(Tagged::from(made).created(location))
 }
@@ -54,7 +54,7 @@ pub(crate) async fn get_host(
     staff: Staff,
     Path(id): Path<HostId>,
 ) -> Result<Tagged<HostView>, Problem> {
-    Ok(find_host(&app, &staff.tenant, &staff.reach, &id).await?.into())
+    Ok(find_host(&app, &staff.scope, &id).await?.into())
 }
 
 /// Change a host
@@ -74,7 +74,7 @@ pub(crate) async fn set_host(
     Body(patch): Body<HostPatch>,
 ) -> Result<Tagged<HostView>, Problem> {
     let apply = |host: &mut _| patch.apply(host);
-    Ok(change_host(&app, &staff.tenant, &staff.reach, &id, &expected, apply).await?.into())
+    Ok(change_host(&app, &staff.scope, &id, &expected, apply).await?.into())
 }
 
 /// Remove a host
@@ -93,5 +93,5 @@ pub(crate) async fn delete_host(
     Path(id): Path<HostId>,
     IfMatch(expected): IfMatch,
 ) -> Result<Deleted<HostView>, Problem> {
-    Ok(remove_host(&app, &admin.tenant, &id, &expected).await?.into())
+    Ok(remove_host(&app, admin.scope.tenant(), &id, &expected).await?.into())
 }

@@ -25,7 +25,7 @@ pub(crate) async fn list_schedules(
 ) -> Result<Json<SchedulesView>, Problem> {
     let SchedulesQuery { host, cursor, limit } = query;
     let page =
-        flows::list_schedules(&app, &staff.tenant, &staff.reach, host.as_ref(), cursor.as_ref(), limit)
+        flows::list_schedules(&app, &staff.scope, host.as_ref(), cursor.as_ref(), limit)
             .await?;
     Ok(Json(page.into()))
 }
@@ -40,7 +40,7 @@ pub(crate) async fn create_schedule(
     staff: Staff,
     Body(request): Body<ScheduleRequest>,
 ) -> Result<Tagged<ScheduleView>, Problem> {
-    let made = flows::add_schedule(&app, &staff.tenant, &staff.reach, &request.into()).await?;
+    let made = flows::add_schedule(&app, &staff.scope, &request.into()).await?;
     let location = format!("/v1/schedules/{}", made.id);
     Ok(Tagged::from(made).created(location))
 }
@@ -55,7 +55,7 @@ pub(crate) async fn get_schedule(
     staff: Staff,
     Path(id): Path<ScheduleId>,
 ) -> Result<Tagged<ScheduleView>, Problem> {
-    Ok(find_schedule(&app, &staff.tenant, &staff.reach, &id).await?.into())
+    Ok(find_schedule(&app, &staff.scope, &id).await?.into())
 }
 
 /// Change a schedule
@@ -73,7 +73,7 @@ pub(crate) async fn set_schedule(
     Body(patch): Body<SchedulePatch>,
 ) -> Result<Tagged<ScheduleView>, Problem> {
     let apply = |schedule: &mut _| patch.apply(schedule);
-    Ok(change_schedule(&app, &staff.tenant, &staff.reach, &id, &expected, apply).await?.into())
+    Ok(change_schedule(&app, &staff.scope, &id, &expected, apply).await?.into())
 }
 
 /// Remove a schedule
@@ -90,6 +90,6 @@ pub(crate) async fn delete_schedule(
     Path(id): Path<ScheduleId>,
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode, Problem> {
-    remove_schedule(&app, &staff.tenant, &staff.reach, &id, &expected).await?;
+    remove_schedule(&app, &staff.scope, &id, &expected).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -15,7 +15,7 @@ const PATH: &str = "/v1/tenant";
         headers(("etag" = String, description = "The revision"))), StaffProblem),
     security(("admin" = []), ("host" = [])))]
 pub(crate) async fn get_tenant(State(app): State<App>, staff: Staff) -> Result<Tagged<TenantView>, Problem> {
-    Ok(find_tenant(&app, &staff.tenant).await?.into())
+    Ok(find_tenant(&app, staff.scope.tenant()).await?.into())
 }
 
 /// Create the tenant, or replace its settings
@@ -34,7 +34,7 @@ pub(crate) async fn put_tenant(
     IfMatch(expected): IfMatch,
     Body(settings): Body<TenantRequest>,
 ) -> Result<Tagged<TenantView>, Problem> {
-    Ok(match store_tenant(&app, &admin.tenant, &expected, &settings.into()).await? {
+    Ok(match store_tenant(&app, admin.scope.tenant(), &expected, &settings.into()).await? {
         Stored::Created(settings) => Tagged::from(settings).created(PATH.to_owned()),
         Stored::Replaced(settings) => settings.into(),
     })

@@ -48,7 +48,7 @@ async fn list_integrations(
     staff: Staff,
     Query(query): Query<IntegrationsQuery>,
 ) -> Result<Json<IntegrationsView>, Problem> {
-    let found = list(&app, &staff.tenant, &staff.reach, query.host.as_ref()).await?;
+    let found = list(&app, &staff.scope, query.host.as_ref()).await?;
     Ok(Json(found.into()))
 }
 
@@ -61,7 +61,7 @@ async fn get_integration(
     staff: Staff,
     Path(id): Path<IntegrationId>,
 ) -> Result<Json<IntegrationView>, Problem> {
-    Ok(Json(find_integration(&app, &staff.tenant, &staff.reach, &id).await?.into()))
+    Ok(Json(find_integration(&app, &staff.scope, &id).await?.into()))
 }
 
 /// Change an integration's settings
@@ -78,7 +78,7 @@ async fn set_integration(
     Path(id): Path<IntegrationId>,
     Body(settings): Body<SettingsRequest>,
 ) -> Result<Json<IntegrationView>, Problem> {
-    Ok(Json(change_settings(&app, &staff.tenant, &staff.reach, &id, &settings.into()).await?.into()))
+    Ok(Json(change_settings(&app, &staff.scope, &id, &settings.into()).await?.into()))
 }
 
 /// Disconnect an integration
@@ -93,7 +93,7 @@ async fn disconnect_integration(
     staff: Staff,
     Path(id): Path<IntegrationId>,
 ) -> Result<Json<IntegrationView>, Problem> {
-    Ok(Json(disconnect(&app, &staff.tenant, &staff.reach, &id).await?.into()))
+    Ok(Json(disconnect(&app, &staff.scope, &id).await?.into()))
 }
 
 /// List the calendars of the account
@@ -105,7 +105,7 @@ async fn get_calendars(
     staff: Staff,
     Path(id): Path<IntegrationId>,
 ) -> Result<Json<CalendarsView>, Problem> {
-    Ok(Json(list_calendars(&app, &staff.tenant, &staff.reach, &id).await?.into()))
+    Ok(Json(list_calendars(&app, &staff.scope, &id).await?.into()))
 }
 
 /// Sync an integration now
@@ -117,5 +117,5 @@ async fn sync_integration(
     staff: Staff,
     Path(id): Path<IntegrationId>,
 ) -> Result<Json<SyncView>, Problem> {
-    Ok(Json(sync_now(&app, &staff.tenant, &staff.reach, &id).await?.into()))
+    Ok(Json(sync_now(&app, &staff.scope, &id).await?.into()))
 }

@@ -7,10 +7,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono_tz::Tz;
 use holdfast::App;
-use holdfast::domain::{EventTypeSlug, Span, Tenant, Ticks};
+use holdfast::domain::{EventTypeSlug, Scope, Span, Tenant, Ticks};
 use holdfast::flows::{
-    Alternatives, BookError, BookRequest, Booker, Hold, HoldError, HoldToken, Offer, Refused, SlotRequest,
-    book, hold, read_offer,
+    Alternatives, BookRequest, BookingError, Hold, HoldToken, Offer, Refused, SlotRequest, book, hold,
+    read_offer,
 };
 use holdfast::http::fields::Fields;
 use holdfast::http::requests::{BookForm, HoldForm, form_key};
@@ -112,16 +112,21 @@ impl At<'_> {
 
     async fn book(&self, hold: Hold, request: BookRequest, typed: &Fields) -> Result<Response, Problem> {
         let (t, host) = (self.t(), &self.offer.host_name);
-        let booked = Box::pin(book(self.app, self.tenant, &Booker::Guest, &request, None));
+        let scope = Scope::Public(self.tenant.clone());
+        let booked = Box::pin(book(self.app, &scope, &request, None));
         match booked.await {
             Ok(booked) => {
-                let link = Link::new(paths::booking(self.tenant, &booked.booking.id), Vec::new());
+                let link = Link::new(paths::booking(self.tenant, &booked.record.booking.id), Vec::new());
                 Ok(Redirect::to(&link.with("token", booked.manage_token.expose())).into_response())
             }
-            Err(BookError::HoldExpired | BookError::UnknownHold) => self.hold_again(&hold, typed).await,
-            Err(BookError::SlotTaken(near)) => Ok(self.taken(Lost::Taken, &near, hold.slot, typed)),
-            Err(BookError::DayFull(near)) => Ok(self.taken(Lost::DayFull, &near, hold.slot, typed)),
-            Err(BookError::Refused(Refused::CalendarUnavailable)) => {
+            Err(BookingError::HoldExpired | BookingError::UnknownHold) => self.hold_again(&hold, typed).await,
+            Err(BookingError::Refused { why: Refused::Taken, alternatives }) => {
+                Ok(self.taken(Lost::Taken, &alternatives, hold.slot, typed))
+            }
+            Err(BookingError::Refused { why: Refused::DayFull, alternatives }) => {
+                Ok(self.taken(Lost::DayFull, &alternatives, hold.slot, typed))
+            }
+            Err(BookingError::Refused { why: Refused::CalendarUnavailable, .. }) => {
                 let notice = fill(t.calendar_silent, "host", host);
                 Ok(self.later(&hold, typed, &notice, CALENDAR_AGAIN))
             }
@@ -151,16 +156,15 @@ impl At<'_> {
         }
     }
 
-    fn not_held(&self, error: HoldError, slot: Span, typed: &Fields) -> Result<Response, Problem> {
+    fn not_held(&self, error: BookingError, slot: Span, typed: &Fields) -> Result<Response, Problem> {
         match error {
-            HoldError::SlotTaken(near) => Ok(self.taken(Lost::Taken, &near, slot, typed)),
-            HoldError::DayFull(near) => Ok(self.taken(Lost::DayFull, &near, slot, typed)),
-            error @ (HoldError::UnknownEventType
-            | HoldError::LengthNotOffered
-            | HoldError::Refused(_)
-            | HoldError::UnknownHold
-            | HoldError::KeyReused
-            | HoldError::Store(_)) => Err(Problem::of_hold(error, UTC)),
+            BookingError::Refused { why: Refused::Taken, alternatives } => {
+                Ok(self.taken(Lost::Taken, &alternatives, slot, typed))
+            }
+            BookingError::Refused { why: Refused::DayFull, alternatives } => {
+                Ok(self.taken(Lost::DayFull, &alternatives, slot, typed))
+            }
+            error => Err(error.into()),
         }
     }
 

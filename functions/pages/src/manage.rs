@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
 use holdfast::App;
 use holdfast::domain::{Booking, BookingId, BookingStatus, Conference, Location, Tenant};
-use holdfast::flows::{ManageToken, StepError, cancel_managed, read_managed};
+use holdfast::flows::{BookingError, ManageToken, cancel_managed, read_managed};
 use holdfast::http::requests::{CancelForm, ManageQuery};
 use holdfast::http::views::CalendarFile;
 use holdfast::http::{Form, Path, Problem, Query, words};
@@ -73,7 +73,7 @@ pub(crate) async fn show_booking(
     Path((tenant, id)): Path<(Tenant, BookingId)>,
     Query(query): Query<ManageQuery>,
 ) -> Result<Response, Problem> {
-    let booking = read_managed(&app, &tenant, &id, &query.token).await?;
+    let booking = read_managed(&app, &tenant, &id, &query.token).await?.booking;
     let frame = frame(&app, &tenant).await?;
     Ok(page(StatusCode::OK, &ManagePage::new(frame, &booking, &query.token, app.clock.now())))
 }
@@ -89,7 +89,7 @@ pub(crate) async fn download_calendar(
     Path((tenant, id)): Path<(Tenant, BookingId)>,
     Query(query): Query<ManageQuery>,
 ) -> Result<CalendarFile, Problem> {
-    let booking = read_managed(&app, &tenant, &id, &query.token).await?;
+    let booking = read_managed(&app, &tenant, &id, &query.token).await?.booking;
     let link = Link::new(paths::booking(&tenant, &id), Vec::new());
     let page = format!("{}{}", app.config.public_url, link.with("token", query.token.expose()));
     Ok(CalendarFile::of(&booking, app.clock.now(), Some(&page)))
@@ -107,7 +107,7 @@ pub(crate) async fn call_off_booking(
 ) -> Result<Response, Problem> {
     match cancel_managed(&app, &tenant, &id, &form.token, form.reason.as_deref()).await {
         // The booking's page says how it stands.
-        Ok(_) | Err(StepError::Refused(_)) => Ok(back(&tenant, &id, &form.token)),
+        Ok(_) | Err(BookingError::NotNow(_)) => Ok(back(&tenant, &id, &form.token)),
         Err(error) => Err(error.into()),
     }
 }

@@ -7,17 +7,17 @@ use axum::response::Response;
 use holdfast::App;
 use holdfast::domain::{Booking, BookingId, Tenant};
 use holdfast::flows::{
-    Alternatives, ManageToken, RescheduleError, read_managed, read_offer, reschedule_managed,
+    Alternatives, BookingError, ManageToken, NewTime, Refused, read_agreed, read_managed, reschedule_managed,
 };
 use holdfast::http::requests::{MoveForm, MoveQuery};
-use holdfast::http::{Form, Path, Problem, Query, UTC, words};
+use holdfast::http::{Form, Path, Problem, Query, words};
 
 use crate::html::{Frame, Pages, Sorry, page};
 use crate::manage::{May, back, frame};
 use crate::paths::{self, Link};
 use crate::taken::{Lost, Taken};
 use crate::texts::fill;
-use crate::week::{Places, Week, Wish, local_date, monday};
+use crate::week::{Of, Places, Week, Wish, local_date, monday};
 
 #[derive(Debug, Template)]
 #[template(path = "move.html")]
@@ -40,7 +40,7 @@ pub(crate) async fn show_move(
     Path((tenant, id)): Path<(Tenant, BookingId)>,
     Query(query): Query<MoveQuery>,
 ) -> Result<Response, Problem> {
-    let booking = read_managed(&app, &tenant, &id, &query.token).await?;
+    let booking = read_managed(&app, &tenant, &id, &query.token).await?.booking;
     if !May::of(&booking, app.clock.now()).move_it {
         return Ok(back(&tenant, &id, &query.token));
     }
@@ -50,15 +50,15 @@ pub(crate) async fn show_move(
 impl MovePage {
     async fn read(app: &App, booking: Booking, query: &MoveQuery) -> Result<Self, Problem> {
         let (tenant, id) = (&booking.tenant, &booking.id);
-        let offer = read_offer(app, tenant, &booking.event_type).await?;
-        let frame = Frame::of(tenant, &offer.tenant);
+        let frame = frame(app, tenant).await?;
+        let agreed = read_agreed(app, &booking).await?;
         let zone = query.zone.unwrap_or(booking.guest.time_zone);
         let week = query.week.unwrap_or_else(|| local_date(booking.start, zone));
         let wish = Wish { week: Some(week), zone, length: booking.length };
         let places = places(tenant, id, &query.token, &wish);
-        let week = Week::read(app, (tenant, &offer.event_type), wish, places, frame.t).await?;
+        let week = Week::read(app, Of::Move(&booking, &agreed), wish, places, frame.t).await?;
         Ok(Self {
-            host: offer.host_name,
+            host: booking.terms.host_name.clone(),
             now: fill(frame.t.move_from, "when", &frame.t.slot(booking.span(), zone)),
             week,
             back: Link::new(paths::booking(tenant, id), Vec::new()).with("token", query.token.expose()),
@@ -81,13 +81,18 @@ pub(crate) async fn move_booking(
     Path((tenant, id)): Path<(Tenant, BookingId)>,
     Form(form): Form<MoveForm>,
 ) -> Result<Response, Problem> {
-    let moved = reschedule_managed(&app, &tenant, &id, &form.token, form.start.tick, None);
+    let to = NewTime { start: form.start.tick, length: None };
+    let moved = reschedule_managed(&app, &tenant, &id, &form.token, to, None);
     match Box::pin(moved).await {
         // The booking's page says how it stands, and why it stays where it is.
-        Ok(_) | Err(RescheduleError::NotNow(_)) => Ok(back(&tenant, &id, &form.token)),
-        Err(RescheduleError::SlotTaken(near)) => lost(&app, (tenant, id), &form, Lost::Taken, &near).await,
-        Err(RescheduleError::DayFull(near)) => lost(&app, (tenant, id), &form, Lost::DayFull, &near).await,
-        Err(error) => Err(Problem::of_reschedule(error, UTC)),
+        Ok(_) | Err(BookingError::NotNow(_)) => Ok(back(&tenant, &id, &form.token)),
+        Err(BookingError::Refused { why: Refused::Taken, alternatives: near }) => {
+            lost(&app, (tenant, id), &form, Lost::Taken, &near).await
+        }
+        Err(BookingError::Refused { why: Refused::DayFull, alternatives: near }) => {
+            lost(&app, (tenant, id), &form, Lost::DayFull, &near).await
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -98,7 +103,7 @@ async fn lost(
     lost: Lost,
     near: &Alternatives,
 ) -> Result<Response, Problem> {
-    let booking = read_managed(app, &tenant, &id, &form.token).await?;
+    let booking = read_managed(app, &tenant, &id, &form.token).await?.booking;
     let frame = frame(app, &tenant).await?;
     let week = local_date(form.start.tick, form.zone);
     let wish = Wish { week: Some(week), zone: form.zone, length: booking.length };

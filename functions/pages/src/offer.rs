@@ -14,7 +14,7 @@ use holdfast::http::{Path, Problem, Query, words};
 use crate::html::{Frame, Pages, page};
 use crate::paths::{self, Link};
 use crate::texts::{Texts, fill};
-use crate::week::{Places, Week, Wish};
+use crate::week::{Of, Places, Week, Wish};
 
 /// What stands beside a week or a form: what would be booked, and with whom.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ pub(crate) async fn show_week(
     let wish = Wish { week: query.week, zone: query.zone.unwrap_or(offer.zone), length };
     let places = places(&tenant, &slug, query.zone, &wish);
     let link = places.link.clone();
-    let week = Week::read(&app, (&tenant, &offer.event_type), wish, places, frame.t).await?;
+    let week = Week::read(&app, Of::Offer(&tenant, &offer.event_type), wish, places, frame.t).await?;
     let about = About::new(&offer, length, frame.t);
     let lengths = lengths(&offer, length, &week, &link, frame.t);
     Ok(page(

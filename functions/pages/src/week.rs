@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use chrono::{Datelike, Days, NaiveDate};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use holdfast::App;
-use holdfast::domain::{EventType, Tenant, Tick, Ticks};
-use holdfast::flows::{ListError, Listing, SlotsQuery, list_slots};
+use holdfast::domain::{Booking, EventType, Tenant, Tick, Ticks};
+use holdfast::flows::{BookingError, Listing, SlotsQuery, list_move_slots, list_slots};
 
 use crate::paths::Link;
 use crate::texts::{Texts, fill};
@@ -95,6 +95,23 @@ pub(crate) struct Empty {
     pub(crate) onward: Option<(String, String)>,
 }
 
+/// Whose slots a week shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Of<'a> {
+    /// What an event type offers.
+    Offer(&'a Tenant, &'a EventType),
+    /// What a booking could be moved to, by what was agreed with it.
+    Move(&'a Booking, &'a EventType),
+}
+
+impl<'a> Of<'a> {
+    fn event_type(self) -> &'a EventType {
+        match self {
+            Self::Offer(_, event_type) | Self::Move(_, event_type) => event_type,
+        }
+    }
+}
+
 /// Where the links and buttons of a week lead.
 #[derive(Debug)]
 pub(crate) struct Places {
@@ -120,19 +137,22 @@ impl Week {
     /// Reads a week of an event type: one Query, and a second when the week is empty.
     pub(crate) async fn read(
         app: &App,
-        (tenant, event_type): (&Tenant, &EventType),
+        of: Of<'_>,
         wish: Wish,
         places: Places,
         t: &Texts,
-    ) -> Result<Self, ListError> {
-        let window = event_type.bookable(app.clock.now());
+    ) -> Result<Self, BookingError> {
+        let window = of.event_type().bookable(app.clock.now());
         let (this, last) = (
             monday(app.clock.now().with_timezone(&wish.zone).date_naive()),
             local_date(window.end, wish.zone),
         );
         let list = async |from, to| {
             let query = SlotsQuery { from, to, zone: wish.zone, length: Some(wish.length) };
-            list_slots(app, tenant, &event_type.slug, &query).await
+            match of {
+                Of::Offer(tenant, event_type) => list_slots(app, tenant, &event_type.slug, &query).await,
+                Of::Move(booking, _) => list_move_slots(app, booking, &query).await,
+            }
         };
         let mut monday_shown = wish.week.map_or(this, monday);
         let mut listing = list(monday_shown, monday_shown + WEEK).await?;

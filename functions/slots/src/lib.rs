@@ -93,7 +93,7 @@ async fn get_availability(
     let offset = params.start.offset;
     let slot = SlotRequest { event_type, start: params.start.tick, length: params.length };
     let checked = check_slot(&app, &tenant, &slot).await;
-    let checked = checked.map_err(|error| Problem::of_hold(error, offset))?;
+    let checked = checked.map_err(|error| Problem::of_booking(error, offset))?;
     Ok(Json(AvailabilityView::new(checked, offset)))
 }
 

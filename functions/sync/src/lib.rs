@@ -1,10 +1,11 @@
-//! Brings calendars and bookings into step: pulls integrations that are due, pushes bookings that changed.
+//! Brings calendars and bookings into step: pulls integrations and pushes agenda entries that are due,
+//! looks after deadlines of bookings, goes on with jobs.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::future::join_all;
 use holdfast::App;
-use holdfast::flows::{Work, perform};
+use holdfast::flows::{QueueMessage, handle_message};
 use holdfast::lambda::Error;
 
 /// Works through a batch of bus events side by side: they wait for providers, not for each other. What failed is
@@ -18,14 +19,14 @@ pub async fn run(app: App, batch: SqsEvent) -> Result<SqsBatchResponse, Error> {
 }
 
 async fn handle(app: &App, message: &SqsMessage) -> bool {
-    let Some(work) = message.body.as_deref().and_then(read) else {
+    let Some(read) = message.body.as_deref().and_then(read) else {
         // Delivering it again would not make it readable.
-        tracing::error!("a message is no work of ours");
+        tracing::error!("a message cannot be read");
         return true;
     };
-    let done = perform(app, &work).await;
+    let done = handle_message(app, &read).await;
     if let Err(error) = &done {
-        tracing::warn!(%error, "work to be delivered again");
+        tracing::warn!(%error, "message to be delivered again");
     }
     done.is_ok()
 }
@@ -36,7 +37,7 @@ fn failure(message: &SqsMessage) -> BatchItemFailure {
     failure
 }
 
-fn read(body: &str) -> Option<Work> {
+fn read(body: &str) -> Option<QueueMessage> {
     let event: EventBridgeEvent = serde_json::from_str(body).ok()?;
     serde_json::from_value(event.detail).ok()
 }

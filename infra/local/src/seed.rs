@@ -103,16 +103,16 @@ fn event_types() -> [Value; 3] {
     let ([ada, grace], [intro, deep_dive, office_hours]) = (HOSTS, EVENT_TYPES);
     [
         json!({
-            "slug": intro, "host": ada, "title": "Intro call", "description": "Half an hour to get acquainted.",
+            "slug": intro, "hosts": [ada], "title": "Intro call", "description": "Half an hour to get acquainted.",
             "lengths": [30], "interval": 15, "notice": 60, "window_days": 60, "active": true, "revision": 1,
         }),
         json!({
-            "slug": deep_dive, "host": ada, "title": "Deep dive", "description": "Bring the hard problem.",
+            "slug": deep_dive, "hosts": [ada], "title": "Deep dive", "description": "Bring the hard problem.",
             "lengths": [60, 90], "interval": 30, "buffer_before": 10, "buffer_after": 10, "notice": 120,
             "window_days": 60, "active": true, "revision": 1,
         }),
         json!({
-            "slug": office_hours, "host": grace, "title": "Office hours", "description": "One question, answered.",
+            "slug": office_hours, "hosts": [grace], "title": "Office hours", "description": "One question, answered.",
             "lengths": [15], "interval": 15, "notice": 60, "window_days": 30, "active": true, "revision": 1,
         }),
     ]

@@ -268,11 +268,11 @@ mod tests {
                     let mut of_day = changes.iter().filter(|change| change.host == host && change.day == day);
                     let change = of_day.next();
                     prop_assert!(of_day.next().is_none(), "a transaction may name a day once");
-                    let in_list = |list: fn(&DayChange<'_>) -> &Vec<u16>| {
-                        change.is_some_and(|change| list(change).contains(&cell))
+                    let in_list = |pick: fn(&DayChange<'_>) -> Vec<u16>| {
+                        change.is_some_and(|change| pick(change).contains(&cell))
                     };
-                    prop_assert_eq!(in_list(|change| &change.taken), has && !had);
-                    prop_assert_eq!(in_list(|change| &change.freed), had && !has);
+                    prop_assert_eq!(in_list(|change| change.taken.clone()), has && !had);
+                    prop_assert_eq!(in_list(|change| change.freed.clone()), had && !has);
                     if has {
                         prop_assert!(change.is_some_and(|change| change.is_used));
                     }

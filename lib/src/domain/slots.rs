@@ -480,7 +480,7 @@ mod tests {
             }
             for (day, cell, length) in bits {
                 let day = Tick::from_index(day * 288).day();
-                let mut set = DayBits::EMPTY;
+                let mut set = crate::domain::DayBits::EMPTY;
                 set.set(cell, cell + length);
                 timeline.block_day(day, &set);
                 free.retain(|tick| Tick::from_index(*tick).day() != day || !set.get(Tick::from_index(*tick).cell()));

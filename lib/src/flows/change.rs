@@ -8,9 +8,12 @@ const COMMIT_RETRIES: u32 = 4;
 
 /// Makes a change: `attempt` reads, checks and writes once, and gives `None` when what it had read was no longer so.
 /// [`StoreError::Busy`] when that happened every time: it says nothing about what was wanted.
-pub(in crate::flows) async fn change<T, E: From<StoreError>>(
-    mut attempt: impl AsyncFnMut() -> Result<Option<T>, E>,
-) -> Result<T, E> {
+pub(in crate::flows) async fn change<T, E: From<StoreError>, F>(
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, E>
+where
+    F: Future<Output = Result<Option<T>, E>>,
+{
     for _ in 0..COMMIT_RETRIES {
         if let Some(done) = attempt().await? {
             return Ok(done);

@@ -144,23 +144,26 @@ impl IdempotentRequest {
 
 /// Does an act once: gives the answer of an earlier request with the same key by `replay`, or does it. A request that
 /// fails because the same one, sent at the same time, was faster, is answered as that one was.
-pub(in crate::flows) async fn idempotent<T, E: From<KeyConflict>>(
+pub(in crate::flows) async fn idempotent<T, E: From<KeyConflict>, F>(
     app: &App,
     tenant: &Tenant,
     request: Option<&IdempotentRequest>,
-    act: impl AsyncFnOnce() -> Result<T, E>,
-    replay: impl AsyncFn(&str) -> Result<Option<T>, E>,
-) -> Result<T, E> {
-    let Some(request) = request else { return act().await };
+    act: impl Future<Output = Result<T, E>>,
+    replay: impl Fn(String) -> F,
+) -> Result<T, E>
+where
+    F: Future<Output = Result<Option<T>, E>>,
+{
+    let Some(request) = request else { return act.await };
     if let Some(result) = request.previous_result(app, tenant).await?
-        && let Some(done) = replay(&result).await?
+        && let Some(done) = replay(result).await?
     {
         return Ok(done);
     }
-    match act().await {
+    match act.await {
         Ok(done) => Ok(done),
         Err(error) => match request.previous_result(app, tenant).await? {
-            Some(result) => replay(&result).await?.ok_or(error),
+            Some(result) => replay(result).await?.ok_or(error),
             None => Err(error),
         },
     }

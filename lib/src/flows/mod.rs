@@ -43,7 +43,7 @@ pub use jobs::guests::{Erased, JobResults, erase_guest, export_guest, read_job};
 pub use keys::KeyError;
 pub use slots::availability::{Refused, Unavailable};
 pub use slots::check_slot::{Checked, check_slot};
-pub use slots::list_slots::{Listing, SlotsQuery, list_move_slots, list_slots};
+pub use slots::list_slots::{Listing, SlotsQuery, list_move_slots, list_slots, read_agreed};
 pub use slots::offers::{Offer, Offers, OffersError, read_offer, read_offers};
 pub use sync::dispatch::{DispatchError, Dispatched, dispatch};
 pub use sync::overdue::report_overdue;

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use axum::http::Method;
 use fakes::events::{Pattern, Rule};
 use holdfast::config;
-use holdfast::store::{BY_HOST_INDEX, BY_TENANT_INDEX, DUE_INDEX, STREAMED_PREFIXES};
+use holdfast::store::{BY_TENANT_INDEX, DUE_INDEX, STREAMED_PREFIXES};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -317,7 +317,7 @@ impl Template {
         }
         self.check_throttles(document)?;
         self.check_preflights(document)?;
-        for index in [DUE_INDEX, BY_TENANT_INDEX, BY_HOST_INDEX] {
+        for index in [DUE_INDEX, BY_TENANT_INDEX] {
             if !self.table.has_index(index) {
                 return Err(TemplateError::Missing(format!("the table's index `{index}`")));
             }

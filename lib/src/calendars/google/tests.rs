@@ -197,7 +197,7 @@ async fn our_events_are_kept_apart_from_other_peoples() {
         ]
     );
     assert_eq!(busy.own.len(), 1);
-    assert_eq!(busy.own[0].booking, "bkg_ada1".parse::<BookingId>().unwrap());
+    assert_eq!(busy.own[0].key.booking, "bkg_ada1".parse::<BookingId>().unwrap());
     assert!(busy.unreadable.is_empty());
     let request = &server.requests()[0];
     for part in
@@ -331,9 +331,13 @@ async fn free_busy_asks_about_fifty_calendars_at_a_time_and_never_about_the_targ
     assert_eq!(server.requests().len(), 2);
 }
 
+fn id() -> EventId {
+    EventId::of(&draft().key)
+}
+
 fn draft() -> EventDraft {
     EventDraft {
-        key: EventKey {
+        key: crate::calendars::EventKey {
             booking: "bkg_ada1".parse().unwrap(),
             host: "hst_ada1".parse().unwrap(),
             generation: 1,
@@ -373,10 +377,10 @@ async fn writes_go_to_the_event_by_its_id() {
     let (google, target, access) = (google(&server), calendar("ada@example.com"), access());
     let inserted = google.insert_event(call(&access), &target, &draft()).await.unwrap();
     assert_eq!((inserted.starts_at, inserted.etag.as_deref()), (draft().starts_at, Some("\"3\"")));
-    assert_eq!(google.update_event(call(&access), &target, &draft()).await, Ok(inserted));
-    assert_eq!(google.delete_event(call(&access), &target, &draft().id, Notify::Guests).await, Ok(()));
+    assert_eq!(google.update_event(call(&access), &target, &id(), &draft()).await, Ok(inserted));
+    assert_eq!(google.delete_event(call(&access), &target, &id(), Notify::Guests).await, Ok(()));
     assert_eq!(
-        google.delete_event(call(&access), &target, &draft().id, Notify::Guests).await,
+        google.delete_event(call(&access), &target, &id(), Notify::Guests).await,
         Err(CalendarError::Gone)
     );
     let requests = server.requests();
@@ -395,11 +399,11 @@ async fn a_whole_day_event_is_read_in_the_zone_of_its_calendar() {
         reply(&json!({ "id": "ada@example.com", "timeZone": "Europe/Berlin" })),
     ]);
     let placed =
-        google(&server).event(call(&access()), &calendar("ada@example.com"), &draft().id).await.unwrap();
+        google(&server).event(call(&access()), &calendar("ada@example.com"), &id()).await.unwrap();
     assert_eq!(placed.starts_at, at("2026-11-19T23:00:00Z"));
 
     let server = Loopback::start(vec![reply(&all_day), Reply::status(404)]);
-    let answer = google(&server).event(call(&access()), &calendar("ada@example.com"), &draft().id).await;
+    let answer = google(&server).event(call(&access()), &calendar("ada@example.com"), &id()).await;
     assert_eq!(answer, Err(CalendarError::Unreadable));
 }
 
@@ -413,7 +417,7 @@ async fn own_events_are_listed_without_copies() {
     let target = calendar("ada@example.com");
     let from = at("2026-11-20T00:00:00Z");
     let own = google(&server).own_events(call(&access()), &target, &integration(), from).await.unwrap();
-    assert_eq!(own.iter().map(|event| event.generation).collect::<Vec<_>>(), [0]);
+    assert_eq!(own.iter().map(|event| event.key.generation).collect::<Vec<_>>(), [0]);
     assert!(!server.requests()[0].contains("singleEvents"));
 }
 
@@ -439,7 +443,7 @@ async fn a_change_that_is_forbidden_because_the_event_was_deleted_says_that_it_i
         ),
     ] {
         let server = Loopback::start(vec![forbidden(), reply(&standing)]);
-        assert_eq!(google(&server).update_event(call(&access()), &target, &draft()).await, Err(expected));
+        assert_eq!(google(&server).update_event(call(&access()), &target, &id(), &draft()).await, Err(expected));
     }
 }
 

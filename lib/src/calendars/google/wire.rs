@@ -552,7 +552,7 @@ mod tests {
     #[test]
     fn an_event_of_ours_is_known_by_its_id_and_both_its_marks() {
         let Reading::Ours(own) = read(timed(&marked("int_ada1", "bkg_ada1"))) else { panic!("not ours") };
-        assert_eq!((own.booking.as_str(), own.generation, own.blocks), ("bkg_ada1", 2, true));
+        assert_eq!((own.key.booking.as_str(), own.key.generation, own.blocks), ("bkg_ada1", 2, true));
         assert_eq!(own.starts_at, at("2026-11-20T09:02:00Z"));
         assert_eq!(Reading::Busy(own.span), busy("2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z"));
 

@@ -44,15 +44,16 @@ pub async fn book(
     let tenant = scope.tenant();
     let new = NewBooking { scope, request, fingerprint: request.fingerprint() };
     let idempotent_request = IdempotentRequest::new("book", tenant, key, new.fingerprint.clone());
-    let replay = async |result: &str| {
+    let idempotent_request = idempotent_request.as_ref();
+    let replay = |result: String| async move {
         let id = result.parse().map_err(|_malformed| StoreError::Unreadable("a record's booking".to_owned()))?;
         Ok::<_, BookingError>(app.store.booking_record(tenant, &id).await?)
     };
-    let act = async || {
-        let (record, lease) = Box::pin(new.commit(app, idempotent_request.as_ref())).await?;
+    let act = async {
+        let (record, lease) = Box::pin(new.commit(app, idempotent_request)).await?;
         Ok(push_within(app, record, &lease).await)
     };
-    let record = idempotent(app, tenant, idempotent_request.as_ref(), act, replay).await?;
+    let record = idempotent(app, tenant, idempotent_request, act, replay).await?;
     let manage_token = ManageToken::of(app, &record.booking).await?;
     Ok(Booked { record, manage_token })
 }
@@ -136,13 +137,8 @@ impl NewBooking<'_> {
             taking: held.map_or(Taking::Slot, Taking::Held),
             rules: if self.scope.is_staff() { Rules::AnyFree } else { Rules::Offered },
         };
-        change(async || {
-            place(app, &placement, async |available| {
-                self.write(app, parts, available, held, idempotent).await
-            })
-            .await
-        })
-        .await
+        let write = |available| self.write(app, parts, available, held, idempotent);
+        change(|| place(app, &placement, write)).await
     }
 
     /// Writes the booking with all that belongs to it; `None` when something was not as read.
@@ -150,7 +146,7 @@ impl NewBooking<'_> {
         &self,
         app: &App,
         parts: &Parts<'_>,
-        available: &JointAvailability,
+        available: JointAvailability,
         held: Option<&HoldToken>,
         idempotent: Option<&IdempotentRequest>,
     ) -> Result<Option<(BookingRecord, Lease)>, BookingError> {
@@ -160,7 +156,7 @@ impl NewBooking<'_> {
             return Err(BookingError::HoldExpired);
         }
         let lease = request_lease(now);
-        let record = self.record(parts, available, &lease, now);
+        let record = self.record(parts, &available, &lease, now);
         let id = record.booking.id.as_str();
         let idempotency = idempotent.map(|request| request.record(id, now));
         let write = BookingWrite {

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::domain::{Claim, Span, Tenant};
 use crate::flows::change::{change, unless_lost};
 use crate::flows::idempotency::{Fingerprint, IdempotencyKey, IdempotentRequest, idempotent};
+use crate::flows::slots::availability::JointAvailability;
 use crate::store::StoreError;
 
 /// A slot kept for one guest.
@@ -37,12 +38,13 @@ pub async fn hold(
     key: Option<&IdempotencyKey>,
 ) -> Result<Hold, BookingError> {
     let request = IdempotentRequest::new("hold", tenant, key, slot.fingerprint());
-    let replay = async |result: &str| {
-        let bits = request.as_ref().map(IdempotentRequest::bits);
-        Ok(bits.and_then(|bits| HoldToken::with_secret(result, bits)))
+    let request = request.as_ref();
+    let replay = |result: String| async move {
+        let bits = request.map(IdempotentRequest::bits);
+        Ok(bits.and_then(|bits| HoldToken::with_secret(&result, bits)))
     };
-    let act = async || Box::pin(try_hold(app, tenant, slot, request.as_ref())).await;
-    Ok(idempotent(app, tenant, request.as_ref(), act, replay).await?.into())
+    let act = Box::pin(try_hold(app, tenant, slot, request));
+    Ok(idempotent(app, tenant, request, act, replay).await?.into())
 }
 
 async fn try_hold(
@@ -62,22 +64,20 @@ async fn try_hold(
         taking: Taking::Hold,
         rules: Rules::Offered,
     };
-    change(async || {
-        place(app, &placement, async |available| {
-            let lifetime = TimeDelta::seconds(i64::from(app.config.hold_seconds));
-            let expires_at = available.now.trunc_subsecs(0) + lifetime;
-            let bits = idempotent.map_or_else(random_bits, IdempotentRequest::bits);
-            let token = HoldToken::new(event_type.slug.clone(), slot, claim.clone(), expires_at, bits)
-                .map_err(|_unwritable| StoreError::Busy)?;
-            let record = idempotent.map(|request| request.record(token.without_secret(), available.now));
-            let (days, owner) = (available.days(), token.owner());
-            let held = app.store.hold(tenant, &claim, &days, owner, record.as_ref(), available.now).await;
-            // Lost to another guest or to a calendar: the next reading tells which.
-            Ok(unless_lost(held)?.map(|()| token))
-        })
-        .await
-    })
-    .await
+    let (event_type, claim) = (&event_type, &claim);
+    let take = |available: JointAvailability| async move {
+        let lifetime = TimeDelta::seconds(i64::from(app.config.hold_seconds));
+        let expires_at = available.now.trunc_subsecs(0) + lifetime;
+        let bits = idempotent.map_or_else(random_bits, IdempotentRequest::bits);
+        let token = HoldToken::new(event_type.slug.clone(), slot, claim.clone(), expires_at, bits)
+            .map_err(|_unwritable| StoreError::Busy)?;
+        let record = idempotent.map(|request| request.record(token.without_secret(), available.now));
+        let (days, owner) = (available.days(), token.owner());
+        let held = app.store.hold(tenant, claim, &days, owner, record.as_ref(), available.now).await;
+        // Lost to another guest or to a calendar: the next reading tells which.
+        Ok(unless_lost(held)?.map(|()| token))
+    };
+    change(|| place(app, &placement, take)).await
 }
 
 /// Gives a hold back before it ends. Only its holder can: the cells must carry the token's own number.
@@ -90,11 +90,11 @@ pub async fn release(
     let fingerprint = Fingerprint::new().field("hold", Some(token.as_str())).finish();
     let request = IdempotentRequest::new("release", tenant, key, fingerprint);
     let record = request.as_ref().map(|request| request.record("", app.clock.now()));
-    let act = async || {
+    let act = async {
         let released = app.store.release(tenant, token.claim(), token.owner(), record.as_ref()).await;
         unless_lost(released)?.ok_or(BookingError::UnknownHold)
     };
-    idempotent(app, tenant, request.as_ref(), act, async |_| Ok(Some(()))).await
+    idempotent(app, tenant, request.as_ref(), act, |_| async { Ok(Some(())) }).await
 }
 
 /// Bits that nobody can guess. A system that has no randomness cannot serve anybody: the request ends in a panic, which

@@ -66,11 +66,14 @@ pub(in crate::flows) struct Placement<'a> {
 /// Tries once to take the time: reads, checks and writes. `None` when something was not as read any more.
 ///
 /// [`BookingError::UnknownHold`] when the cells of a hold to be confirmed are not (or no longer) its own.
-pub(in crate::flows) async fn place<T>(
+pub(in crate::flows) async fn place<T, F>(
     app: &App,
     placement: &Placement<'_>,
-    write: impl AsyncFnOnce(&JointAvailability) -> Result<Option<T>, BookingError>,
-) -> Result<Option<T>, BookingError> {
+    write: impl FnOnce(JointAvailability) -> F,
+) -> Result<Option<T>, BookingError>
+where
+    F: Future<Output = Result<Option<T>, BookingError>>,
+{
     let mut available = read_wave(app, placement).await?;
     if let Taking::Move(booking) = placement.taking {
         available = available.without(&booking.claim);
@@ -84,7 +87,7 @@ pub(in crate::flows) async fn place<T>(
     if let Err(why) = check(app, placement, &available).await {
         return Err(refusal_with_alternatives(app, placement, available, why).await);
     }
-    write(&available).await
+    write(available).await
 }
 
 /// One strong read wave: each host with its integrations, and the days of all of them, side by side; with the days the

@@ -4,7 +4,7 @@ use super::error::BookingError;
 use super::manage_token::ManageToken;
 use crate::app::App;
 use crate::domain::{Booking, BookingId, BookingRecord, Scope, Tenant};
-use crate::store::HistoryEntry;
+use crate::store::{BookingConflict, HistoryEntry};
 
 /// A booking within a staff member's scope.
 pub async fn read_booking(app: &App, scope: &Scope, id: &BookingId) -> Result<BookingRecord, BookingError> {
@@ -55,4 +55,28 @@ pub(in crate::flows) async fn booking_of_guest(
         return Err(BookingError::UnknownBooking);
     }
     Ok((Scope::Guest(tenant.clone(), id.clone()), record))
+}
+
+/// What a change begins with: the booking as its caller has read it, and as it is now when that was not so any more.
+pub(in crate::flows) async fn first_or_read(
+    app: &App,
+    tenant: &Tenant,
+    id: &BookingId,
+    first: Option<BookingRecord>,
+) -> Result<BookingRecord, BookingError> {
+    match first {
+        Some(read) => Ok(read),
+        None => app.store.booking_record(tenant, id).await?.ok_or(BookingError::UnknownBooking),
+    }
+}
+
+/// What a write of a booking came to: `None` when something was not as read.
+pub(in crate::flows) fn unless_stale(
+    written: Result<(), BookingConflict>,
+) -> Result<Option<()>, BookingError> {
+    match written {
+        Ok(()) => Ok(Some(())),
+        Err(BookingConflict::Stale | BookingConflict::Exists(_)) => Ok(None),
+        Err(BookingConflict::Store(error)) => Err(error.into()),
+    }
 }

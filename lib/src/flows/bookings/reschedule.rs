@@ -4,13 +4,14 @@
 use super::error::BookingError;
 use super::manage_token::ManageToken;
 use super::place::{Placement, Rules, Taking, place};
-use super::read::{booking_of_guest, booking_of_staff};
+use super::read::{booking_of_guest, booking_of_staff, first_or_read, unless_stale};
 use crate::app::App;
 use crate::domain::{BookingId, BookingRecord, Claim, EventType, Lease, Scope, Span, Tenant, Tick, Ticks};
 use crate::flows::change::change;
 use crate::flows::idempotency::{Fingerprint, IdempotencyKey, IdempotentRequest, idempotent};
+use crate::flows::slots::availability::JointAvailability;
 use crate::flows::sync::push::{push_within, request_lease};
-use crate::store::{BookingConflict, BookingWrite};
+use crate::store::BookingWrite;
 
 /// Where a booking is to be moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +60,13 @@ async fn reschedule_idempotent(
         .field("length", to.length.map(|length| length.minutes().to_string()).as_deref())
         .finish();
     let request = IdempotentRequest::new(&format!("reschedule {id}"), tenant, key, fingerprint);
-    let replay = async |_: &str| Ok(app.store.booking_record(tenant, &id).await?);
-    let act = async || {
-        let (moved, lease) = Box::pin(shift(app, scope, record, to, request.as_ref())).await?;
+    let (request, id) = (request.as_ref(), &id);
+    let replay = |_: String| async move { Ok(app.store.booking_record(tenant, id).await?) };
+    let act = async {
+        let (moved, lease) = Box::pin(shift(app, scope, record, to, request)).await?;
         Ok(push_within(app, moved, &lease).await)
     };
-    idempotent(app, tenant, request.as_ref(), act, replay).await
+    idempotent(app, tenant, request, act, replay).await
 }
 
 async fn shift(
@@ -75,20 +77,18 @@ async fn shift(
     idempotent: Option<&IdempotentRequest>,
 ) -> Result<(BookingRecord, Lease), BookingError> {
     let tenant = scope.tenant();
+    // Today's hours and interval, also of one that is archived: what was agreed can be moved.
     let today = app.store.event_type(tenant, &read.booking.event_type).await?;
     let today = today.ok_or(BookingError::EventTypeGone)?;
-    let id = read.booking.id.clone();
+    let (id, today) = (&read.booking.id.clone(), &today);
     let mut first = Some(read);
-    change(async || {
-        let before = match first.take() {
-            Some(read) => read,
-            // The booking, a cell, the calendar or a counter was not as read: the next reading tells which.
-            None => {
-                let found = app.store.booking_record(tenant, &id).await?;
-                found.ok_or(BookingError::UnknownBooking)?
-            }
-        };
-        shift_once(app, scope, &before, &today, to, idempotent).await
+    // What was lost was the booking, a cell, the calendar or a counter: the next reading tells which.
+    change(|| {
+        let first = first.take();
+        async move {
+            let before = first_or_read(app, tenant, id, first).await?;
+            shift_once(app, scope, &before, today, to, idempotent).await
+        }
     })
     .await
 }
@@ -121,11 +121,12 @@ async fn shift_once(
         taking: Taking::Move(booking),
         rules: if scope.is_staff() { Rules::AnyFree } else { Rules::Offered },
     };
-    place(app, &placement, async |available| {
+    let (agreed, claim) = (&agreed, &claim);
+    let write = |available: JointAvailability| async move {
         let now = app.clock.now();
         let lease = request_lease(now);
         let mut moved = booking.moved(slot, claim.clone(), scope.actor());
-        moved.counters = available.counters(&agreed, slot.start);
+        moved.counters = available.counters(agreed, slot.start);
         let after = before.followed_by(moved, &lease, now);
         let record = idempotent.map(|request| request.record("", now));
         let write = BookingWrite {
@@ -134,11 +135,7 @@ async fn shift_once(
             record: record.as_ref(),
             ..BookingWrite::of(before, &after, now)
         };
-        match app.store.write_booking(&write).await {
-            Ok(()) => Ok(Some((after, lease))),
-            Err(BookingConflict::Stale | BookingConflict::Exists(_)) => Ok(None),
-            Err(BookingConflict::Store(error)) => Err(error.into()),
-        }
-    })
-    .await
+        Ok(unless_stale(app.store.write_booking(&write).await)?.map(|()| (after, lease)))
+    };
+    place(app, &placement, write).await
 }

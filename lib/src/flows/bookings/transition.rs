@@ -4,14 +4,14 @@
 
 use super::error::BookingError;
 use super::manage_token::ManageToken;
-use super::read::{booking_of_guest, booking_of_staff};
+use super::read::{booking_of_guest, booking_of_staff, first_or_read, unless_stale};
 use crate::app::App;
 use crate::domain::{
     Actor, Booking, BookingId, BookingRecord, BookingStatus, Lease, Scope, StepRefused, Tenant,
 };
 use crate::flows::change::change;
 use crate::flows::sync::push::{push_within, request_lease};
-use crate::store::{BookingConflict, BookingWrite};
+use crate::store::BookingWrite;
 
 /// What the host of an unanswered booking did not say.
 const UNANSWERED: &str = "not answered in time";
@@ -65,11 +65,8 @@ pub async fn expire_and_erase(app: &App, tenant: &Tenant, id: &BookingId) -> Res
     }
     if record.booking.erase_at.is_some_and(|erase_at| erase_at <= now) {
         let after = BookingRecord { booking: record.booking.erased(), entries: record.entries.clone() };
-        return match app.store.write_booking(&BookingWrite::of(&record, &after, now)).await {
-            // Changed by somebody: it stays due.
-            Ok(()) | Err(BookingConflict::Stale | BookingConflict::Exists(_)) => Ok(()),
-            Err(BookingConflict::Store(error)) => Err(error.into()),
-        };
+        // Changed by somebody: it stays due.
+        unless_stale(app.store.write_booking(&BookingWrite::of(&record, &after, now)).await)?;
     }
     Ok(())
 }
@@ -80,31 +77,25 @@ async fn transition_of(
     to: BookingStatus,
     reason: Option<&str>,
     by: &Actor,
-    may: impl Fn(&Booking) -> Result<(), StepRefused>,
+    may: impl Fn(&Booking) -> Result<(), StepRefused> + Sync,
 ) -> Result<(BookingRecord, Lease), BookingError> {
-    let (tenant, id) = (read.booking.tenant.clone(), read.booking.id.clone());
-    let mut first = Some(read);
-    change(async || {
-        let before = match first.take() {
-            Some(read) => read,
-            // Changed since it was read: by the same transition, or by a change that is to be seen first.
-            None => {
-                let found = app.store.booking_record(&tenant, &id).await?;
-                found.ok_or(BookingError::UnknownBooking)?
+    let (tenant, id) = (&read.booking.tenant.clone(), &read.booking.id.clone());
+    let (mut first, may) = (Some(read), &may);
+    // Changed since it was read: by the same transition, or by a change that is to be seen first.
+    change(|| {
+        let first = first.take();
+        async move {
+            let before = first_or_read(app, tenant, id, first).await?;
+            let now = app.clock.now();
+            let lease = request_lease(now);
+            if before.booking.status == to {
+                return Ok(Some((before, lease)));
             }
-        };
-        let now = app.clock.now();
-        let lease = request_lease(now);
-        if before.booking.status == to {
-            return Ok(Some((before, lease)));
-        }
-        let booking = before.booking.step(to, reason.map(str::to_owned), by.clone(), now)?;
-        may(&before.booking)?;
-        let after = before.followed_by(booking, &lease, now);
-        match app.store.write_booking(&BookingWrite::of(&before, &after, now)).await {
-            Ok(()) => Ok(Some((after, lease))),
-            Err(BookingConflict::Stale | BookingConflict::Exists(_)) => Ok(None),
-            Err(BookingConflict::Store(error)) => Err(error.into()),
+            let booking = before.booking.step(to, reason.map(str::to_owned), by.clone(), now)?;
+            may(&before.booking)?;
+            let after = before.followed_by(booking, &lease, now);
+            let written = app.store.write_booking(&BookingWrite::of(&before, &after, now)).await;
+            Ok(unless_stale(written)?.map(|()| (after, lease)))
         }
     })
     .await

@@ -2,13 +2,13 @@
 
 use super::error::BookingError;
 use super::manage_token::ManageToken;
-use super::read::booking_of_staff;
+use super::read::{booking_of_staff, unless_stale};
 use crate::app::App;
 use crate::domain::{BookingId, BookingRecord, Scope};
 use crate::flows::catalog::Expected;
 use crate::flows::change::change;
 use crate::flows::sync::push::{push_again, push_within, request_lease};
-use crate::store::{BookingConflict, BookingWrite};
+use crate::store::BookingWrite;
 
 /// What is to be changed; `None` leaves it, `Some(None)` takes it away.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ pub async fn update_booking(
     patch: &BookingChange,
     expected: &Expected,
 ) -> Result<(BookingRecord, Option<ManageToken>), BookingError> {
-    let (record, lease, is_new) = change(async || {
+    let (record, lease, is_new) = change(|| async {
         let before = booking_of_staff(app, scope, id).await?;
         let version = before.booking.version;
         if !expected.is_met(Some(version)) {
@@ -46,11 +46,8 @@ pub async fn update_booking(
             return Ok(Some((before, lease, false)));
         }
         let after = before.followed_by(booking.next_version(scope.actor()), &lease, now);
-        match app.store.write_booking(&BookingWrite::of(&before, &after, now)).await {
-            Ok(()) => Ok(Some((after, lease, patch.renew_manage_token))),
-            Err(BookingConflict::Stale | BookingConflict::Exists(_)) => Ok(None),
-            Err(BookingConflict::Store(error)) => Err(error.into()),
-        }
+        let written = app.store.write_booking(&BookingWrite::of(&before, &after, now)).await;
+        Ok::<_, BookingError>(unless_stale(written)?.map(|()| (after, lease, patch.renew_manage_token)))
     })
     .await?;
     let token = if is_new { Some(ManageToken::of(app, &record.booking).await?) } else { None };

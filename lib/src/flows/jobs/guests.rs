@@ -1,6 +1,6 @@
 //! What a guest has told: exported, and erased, on the tenant's word. Both walk all bookings of the tenant.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +8,10 @@ use super::run::begin_job;
 use crate::app::App;
 use crate::domain::{Booking, BookingId, BookingRecord, BookingStatus, Job, JobId, JobKind, JobStatus, Scope, Tenant};
 use crate::flows::bookings::error::BookingError;
+use crate::flows::bookings::read::{first_or_read, unless_stale};
 use crate::flows::catalog::new_id;
 use crate::flows::change::{change, unless_lost};
-use crate::store::{BookingConflict, BookingCursor, BookingWrite, BookingsRange, StoreError};
+use crate::store::{BookingCursor, BookingWrite, BookingsRange, StoreError};
 
 /// A guest's bookings in one page of results, at most.
 const PER_PAGE: usize = 25;
@@ -123,40 +124,34 @@ async fn walk(app: &App, job: &Job, email: &str) -> Result<(Vec<BookingRecord>, 
     let after = job.cursor.as_deref().map(str::parse).transpose();
     let after = after.map_err(|_malformed| StoreError::Unreadable("the cursor of a job".to_owned()))?;
     let range = BookingsRange { after, ..BookingsRange::default() };
-    let looked_at = Cell::new(0);
+    let looked_at = AtomicU64::new(0);
     let is_of = |record: &BookingRecord| {
-        looked_at.set(looked_at.get() + 1);
+        looked_at.fetch_add(1, Ordering::Relaxed);
         record.booking.guest.email.eq_ignore_ascii_case(email)
     };
     let found = app.store.list_bookings(&job.tenant, &range, PER_PAGE, is_of).await?;
-    Ok((found.bookings, Page { results: None, looked_at: looked_at.get(), next: found.next }))
+    Ok((found.bookings, Page { results: None, looked_at: looked_at.into_inner(), next: found.next }))
 }
 
 /// `false` when it is still to take place.
 async fn erase(app: &App, read: BookingRecord) -> Result<bool, BookingError> {
-    let (tenant, id) = (read.booking.tenant.clone(), read.booking.id.clone());
+    let (tenant, id) = (&read.booking.tenant.clone(), &read.booking.id.clone());
     let mut first = Some(read);
-    change(async || {
-        let before = match first.take() {
-            Some(read) => read,
-            None => {
-                let found = app.store.booking_record(&tenant, &id).await?;
-                found.ok_or(BookingError::UnknownBooking)?
+    change(|| {
+        let first = first.take();
+        async move {
+            let before = first_or_read(app, tenant, id, first).await?;
+            let (booking, now) = (&before.booking, app.clock.now());
+            let is_live = matches!(
+                booking.status,
+                BookingStatus::Pending | BookingStatus::Confirmed | BookingStatus::InProgress
+            );
+            if is_live && booking.span().end.instant() > now {
+                return Ok(Some(false));
             }
-        };
-        let (booking, now) = (&before.booking, app.clock.now());
-        let is_live = matches!(
-            booking.status,
-            BookingStatus::Pending | BookingStatus::Confirmed | BookingStatus::InProgress
-        );
-        if is_live && booking.span().end.instant() > now {
-            return Ok(Some(false));
-        }
-        let after = BookingRecord { booking: booking.erased(), entries: before.entries.clone() };
-        match app.store.write_booking(&BookingWrite::of(&before, &after, now)).await {
-            Ok(()) => Ok(Some(true)),
-            Err(BookingConflict::Stale | BookingConflict::Exists(_)) => Ok(None),
-            Err(BookingConflict::Store(error)) => Err(error.into()),
+            let after = BookingRecord { booking: booking.erased(), entries: before.entries.clone() };
+            let written = app.store.write_booking(&BookingWrite::of(&before, &after, now)).await;
+            Ok(unless_stale(written)?.map(|()| true))
         }
     })
     .await
@@ -174,9 +169,9 @@ pub(in crate::flows) async fn void_exports(
         if !is_theirs {
             continue;
         }
-        let id = job.id.clone();
-        let job = change(async || {
-            let Some(before) = app.store.job(tenant, &id).await? else { return Ok::<_, StoreError>(Some(None)) };
+        let id = &job.id;
+        let job = change(|| async move {
+            let Some(before) = app.store.job(tenant, id).await? else { return Ok::<_, StoreError>(Some(None)) };
             let kind = JobKind::ExportGuest { email: String::new() };
             let (status, rev) = (JobStatus::Void, before.rev + 1);
             let after = Job { kind, status, rev, due_at: None, lease: None, ..before.clone() };

@@ -53,9 +53,14 @@ pub async fn list_move_slots(
     booking: &Booking,
     query: &SlotsQuery,
 ) -> Result<Listing, BookingError> {
-    let today = app.store.event_type(&booking.tenant, &booking.event_type).await?;
-    let agreed = booking.agreed(&today.ok_or(BookingError::EventTypeGone)?);
+    let agreed = read_agreed(app, booking).await?;
     list_starts(app, &booking.tenant, &agreed, booking.length, query, Some(&booking.claim)).await
+}
+
+/// The event type by which a booking can be moved, archived or not.
+pub async fn read_agreed(app: &App, booking: &Booking) -> Result<EventType, BookingError> {
+    let today = app.store.event_type(&booking.tenant, &booking.event_type).await?;
+    Ok(booking.agreed(&today.ok_or(BookingError::EventTypeGone)?))
 }
 
 async fn list_starts(

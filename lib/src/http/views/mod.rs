@@ -485,6 +485,13 @@ pub struct JobResultView {
     kept: Option<Vec<String>>,
 }
 
+impl JobView {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 impl From<Job> for JobView {
     fn from(job: Job) -> Self {
         Self {
