@@ -103,7 +103,7 @@ struct Ours<'a> {
 impl<'a> Ours<'a> {
     fn new(input: &'a Input) -> Self {
         let event_type: EventType = from_value(json!({
-            "slug": "intro", "host": "hst_bench1", "title": "Intro", "lengths": [input.slot_min],
+            "slug": "intro", "hosts": ["hst_bench1"], "title": "Intro", "lengths": [input.slot_min],
             "interval": input.interval_min, "window_days": input.window_days(), "active": true,
         }))
         .expect("an event type");

@@ -238,7 +238,7 @@ async fn living(budget: &mut Budget) {
     look(&budget.app).await.expect(200);
     budget.act("look at one start", look).await.expect(200);
     let limited = json!({
-        "slug": "limited", "host": ADA, "title": "Limited", "lengths": [30], "interval": 30, "window_days": 30,
+        "slug": "limited", "hosts": [ADA], "title": "Limited", "lengths": [30], "interval": 30, "window_days": 30,
         "active": true, "max_per_day": 3, "needs_confirmation": true, "confirm_within": 10_000,
     });
     let limited = serde_json::from_value(limited).expect("an event type");

@@ -231,7 +231,7 @@ where
 {
     let app = connected().await;
     let asked = serde_json::json!({
-        "slug": "asked", "host": ADA, "title": "Asked", "lengths": [30], "interval": 30, "window_days": 60,
+        "slug": "asked", "hosts": [ADA], "title": "Asked", "lengths": [30], "interval": 30, "window_days": 60,
         "active": true, "needs_confirmation": true, "confirm_within": 40_000, "max_per_day": 9,
     });
     let asked = serde_json::from_value(asked).unwrap();

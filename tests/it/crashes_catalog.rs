@@ -101,7 +101,7 @@ async fn new_schedule(process: &App, host: &HostId) -> ScheduleId {
 fn an_event_type(host: &HostId) -> EventType {
     let slug = format!("type-{:08x}", fastrand::u32(..));
     serde_json::from_value(json!({
-        "slug": slug, "host": host, "title": "X", "lengths": [30], "interval": 30, "window_days": 30, "active": true,
+        "slug": slug, "hosts": [host], "title": "X", "lengths": [30], "interval": 30, "window_days": 30, "active": true,
     }))
     .unwrap()
 }

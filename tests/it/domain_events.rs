@@ -118,7 +118,7 @@ async fn a_life_is_told_step_by_step_and_nothing_of_the_guest() {
 async fn the_steps_that_people_take_are_told_in_their_words() {
     let app = TestApp::start().await;
     let lesson = json!({
-        "slug": "lesson", "host": ADA, "title": "Lesson", "lengths": [30], "interval": 15, "window_days": 30,
+        "slug": "lesson", "hosts": [ADA], "title": "Lesson", "lengths": [30], "interval": 15, "window_days": 30,
         "active": true, "needs_confirmation": true, "confirm_within": 600,
     });
     let lesson = serde_json::from_value(lesson).unwrap();

@@ -20,7 +20,7 @@ async fn connected() -> TestApp {
 /// An event type of Ada's with these fields beside the usual ones.
 async fn put_call(app: &TestApp, more: &Value) {
     let mut event_type = json!({
-        "slug": "call", "host": ADA, "title": "Call", "lengths": [30], "interval": 30, "window_days": 30,
+        "slug": "call", "hosts": [ADA], "title": "Call", "lengths": [30], "interval": 30, "window_days": 30,
         "active": true,
     });
     event_type.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -13,7 +13,7 @@ const ELEVEN: &str = "2026-11-24T11:00:00Z";
 /// An event type of Ada's whose other fields are these.
 async fn offer(app: &TestApp, slug: &str, fields: Value) {
     let mut event_type = json!({
-        "slug": slug, "host": ADA, "title": "Lesson", "lengths": [30], "interval": 15, "window_days": 30,
+        "slug": slug, "hosts": [ADA], "title": "Lesson", "lengths": [30], "interval": 15, "window_days": 30,
         "active": true,
     });
     event_type.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());

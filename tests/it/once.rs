@@ -181,7 +181,7 @@ async fn a_guest_who_cancels_while_the_host_confirms_leaves_one_outcome() {
     let app = TestApp::start().await;
     app.connect(ADA, ADA_ACCOUNT).await;
     let event_type = json!({
-        "slug": "lesson", "host": ADA, "title": "Lesson", "lengths": [30], "interval": 15, "window_days": 30,
+        "slug": "lesson", "hosts": [ADA], "title": "Lesson", "lengths": [30], "interval": 15, "window_days": 30,
         "active": true, "needs_confirmation": true,
     });
     let event_type = serde_json::from_value(event_type).unwrap();

@@ -100,7 +100,7 @@ fn link(page: &Answer, before: &str) -> Option<String> {
 
 async fn put_event_type(app: &TestApp, slug: &str, more: &Value) {
     let mut event_type = json!({
-        "slug": slug, "host": ADA, "title": slug, "lengths": [30], "interval": 30, "window_days": 60, "active": true,
+        "slug": slug, "hosts": [ADA], "title": slug, "lengths": [30], "interval": 30, "window_days": 60, "active": true,
     });
     event_type.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let event_type: EventType = serde_json::from_value(event_type).unwrap();
@@ -457,7 +457,7 @@ async fn whatever_comes_from_outside_comes_out_as_text() {
     let question =
         |kind: &str, key: &str| json!({ "key": key, "label": NASTY, "kind": kind, "options": [NASTY] });
     let more = json!({
-        "host": "hst_nasty", "title": NASTY, "description": NASTY, "location": { "kind": "in_person", "address": NASTY },
+        "hosts": ["hst_nasty"], "title": NASTY, "description": NASTY, "location": { "kind": "in_person", "address": NASTY },
         "questions": [question("text", "a"), question("choice", "b"), question("checkbox", "c"), question("long_text", "d")],
     });
     put_event_type(&app, "nasty", &more).await;

@@ -78,7 +78,7 @@ impl TestApp {
     /// minutes, offered for so many days ahead.
     pub async fn put_event_type(&self, slug: &str, host: &str, lengths: &[u32], interval: u32, days: u32) {
         let event_type = json!({
-            "slug": slug, "host": host, "title": slug, "lengths": lengths, "interval": interval,
+            "slug": slug, "hosts": [host], "title": slug, "lengths": lengths, "interval": interval,
             "window_days": days, "active": true,
         });
         let event_type: EventType = serde_json::from_value(event_type).expect("an event type");

@@ -1,7 +1,7 @@
 //! A look at the cells themselves.
 
 use chrono::{DateTime, Utc};
-use holdfast::domain::{Claim, Day, DayState, HostId};
+use holdfast::domain::{CellOwner, Day, DayState, HostId};
 use reqwest::Method;
 use serde_json::json;
 
@@ -23,13 +23,13 @@ impl TestApp {
 
     /// The cells of a host that belong to bookings, as the instants at which they begin.
     pub async fn booked_cells(&self, host: &str, from: &str, to: &str) -> Vec<DateTime<Utc>> {
-        self.cells(host, from, to, |claim| claim == Claim::BOOKED).await
+        self.cells(host, from, to, |owner| owner == CellOwner::BOOKED).await
     }
 
     /// The cells of a host that are held at present.
     pub async fn held_cells(&self, host: &str, from: &str, to: &str) -> Vec<DateTime<Utc>> {
         let now = self.now();
-        self.cells(host, from, to, |claim| claim != Claim::BOOKED && claim.is_alive(now)).await
+        self.cells(host, from, to, |owner| owner != CellOwner::BOOKED && owner.is_alive(now)).await
     }
 
     async fn cells(
@@ -37,13 +37,13 @@ impl TestApp {
         host: &str,
         from: &str,
         to: &str,
-        wanted: impl Fn(Claim) -> bool,
+        wanted: impl Fn(CellOwner) -> bool,
     ) -> Vec<DateTime<Utc>> {
         let days = self.days(host, from, to).await;
         let mut cells: Vec<_> = days
             .iter()
-            .flat_map(|day| day.claims.iter().map(move |(cell, claim)| (day.day, *cell, *claim)))
-            .filter(|(_, _, claim)| wanted(*claim))
+            .flat_map(|day| day.owners.iter().map(move |(cell, owner)| (day.day, *cell, *owner)))
+            .filter(|(_, _, owner)| wanted(*owner))
             .map(|(day, cell, _)| day.start().instant() + chrono::TimeDelta::minutes(5 * i64::from(cell)))
             .collect();
         cells.sort();
