@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 
 use holdfast::App;
-use holdfast::domain::{EventType, EventTypeSlug, Host, HostId, Reach, ScheduleId, TenantSettings};
+use holdfast::domain::{EventType, EventTypeSlug, Host, HostId, Hosts, ScheduleId, TenantSettings};
 use holdfast::flows::{
     CatalogError, Expected, NewHost, NewSchedule, add_event_type, add_host, add_schedule, change_event_type,
     change_host, change_schedule, find_event_type, find_host, find_schedule, find_tenant, list_event_types,
@@ -14,9 +14,7 @@ use holdfast::flows::{
 use serde_json::{Value, json};
 use tests::{ADA, TestApp};
 
-use super::crashes::{deaths, print, tenant};
-
-const ALL: Reach = Reach::Tenant;
+use super::crashes::{admin, deaths, print, tenant};
 
 /// What is there by halves: a host without its pointer or default schedule, a schedule without host or pointer, a
 /// pointer to nothing, an event type whose host or schedule is gone.
@@ -95,7 +93,7 @@ async fn new_host(process: &App) -> Host {
 async fn new_schedule(process: &App, host: &HostId) -> ScheduleId {
     let hours = process.store.host(&tenant(), host).await.unwrap().unwrap().schedules[0].hours.clone();
     let new = NewSchedule { host: host.clone(), name: "Other".to_owned(), hours };
-    add_schedule(process, &tenant(), &ALL, &new).await.unwrap().id
+    add_schedule(process, &admin(), &new).await.unwrap().id
 }
 
 fn an_event_type(host: &HostId) -> EventType {
@@ -129,7 +127,7 @@ async fn a_change_of_tenant_or_host_that_dies_is_done_or_not() {
     };
     an_act_dies(&app, "change a host", with_two, |process, (id, schedule)| async move {
         let apply = |host: &mut Host| host.default_schedule = schedule.clone();
-        change_host(&process, &tenant(), &ALL, &id, &Expected::Whatever, apply).await
+        change_host(&process, &admin(), &id, &Expected::Whatever, apply).await
     })
     .await;
     an_act_dies(&app, "remove a host", with_two, |process, (id, _)| async move {
@@ -148,34 +146,36 @@ async fn a_change_of_a_schedule_or_an_event_type_that_dies_is_done_or_not() {
         async || host.clone(),
         |process, host| async move {
             let hours = process.store.host(&tenant(), &host).await?.unwrap().schedules[0].hours.clone();
-            add_schedule(&process, &tenant(), &ALL, &NewSchedule { host, name: "X".to_owned(), hours }).await
+            add_schedule(&process, &admin(), &NewSchedule { host, name: "X".to_owned(), hours }).await
         },
     )
     .await;
     let schedule = async || new_schedule(app.app(), &host).await;
     an_act_dies(&app, "change a schedule", schedule, |process, id| async move {
         let apply = |schedule: &mut holdfast::domain::HostSchedule| schedule.name.push_str(" again");
-        change_schedule(&process, &tenant(), &ALL, &id, &Expected::Whatever, apply).await
+        change_schedule(&process, &admin(), &id, &Expected::Whatever, apply).await
     })
     .await;
     an_act_dies(&app, "remove a schedule", schedule, |process, id| async move {
-        remove_schedule(&process, &tenant(), &ALL, &id, &Expected::Whatever).await
+        remove_schedule(&process, &admin(), &id, &Expected::Whatever).await
     })
     .await;
     let fresh = async || EventType { schedule: Some(schedule().await), ..an_event_type(&host) };
     an_act_dies(&app, "add an event type", fresh, |process, new| async move {
-        add_event_type(&process, &tenant(), &ALL, &new).await
+        add_event_type(&process, &admin(), &new).await
     })
     .await;
-    let added = async || add_event_type(app.app(), &tenant(), &ALL, &fresh().await).await.unwrap().slug;
+    let added = async || add_event_type(app.app(), &admin(), &fresh().await).await.unwrap().slug;
     an_act_dies(&app, "change an event type", added, |process, slug: EventTypeSlug| async move {
         let to: HostId = ADA.parse().unwrap();
-        let apply = |event_type: &mut EventType| (event_type.host, event_type.schedule) = (to.clone(), None);
-        change_event_type(&process, &tenant(), &ALL, &slug, &Expected::Whatever, apply).await
+        let apply = |event_type: &mut EventType| {
+            (event_type.hosts, event_type.schedule) = (Hosts::one(to.clone()), None);
+        };
+        change_event_type(&process, &admin(), &slug, &Expected::Whatever, apply).await
     })
     .await;
     an_act_dies(&app, "remove an event type", added, |process, slug: EventTypeSlug| async move {
-        remove_event_type(&process, &tenant(), &ALL, &slug, &Expected::Whatever).await
+        remove_event_type(&process, &admin(), &slug, &Expected::Whatever).await
     })
     .await;
 }
@@ -190,27 +190,27 @@ async fn whoever_only_reads_the_catalogue_and_dies_has_changed_nothing() {
     })
     .await;
     an_act_dies(&app, "find a host", nothing, |process, ()| async move {
-        find_host(&process, &tenant(), &ALL, &ADA.parse().unwrap()).await
+        find_host(&process, &admin(), &ADA.parse().unwrap()).await
     })
     .await;
     an_act_dies(&app, "find a schedule", nothing, |process, ()| async move {
-        find_schedule(&process, &tenant(), &ALL, &"sch_ada1".parse().unwrap()).await
+        find_schedule(&process, &admin(), &"sch_ada1".parse().unwrap()).await
     })
     .await;
     an_act_dies(&app, "find an event type", nothing, |process, ()| async move {
-        find_event_type(&process, &tenant(), &ALL, &"intro".parse().unwrap()).await
+        find_event_type(&process, &admin(), &"intro".parse().unwrap()).await
     })
     .await;
     an_act_dies(&app, "list hosts", nothing, |process, ()| async move {
-        list_hosts(&process, &tenant(), &ALL, None, 50).await
+        list_hosts(&process, &admin(), None, 50).await
     })
     .await;
     an_act_dies(&app, "list schedules", nothing, |process, ()| async move {
-        list_schedules(&process, &tenant(), &ALL, None, None, 50).await
+        list_schedules(&process, &admin(), None, None, 50).await
     })
     .await;
     an_act_dies(&app, "list event types", nothing, |process, ()| async move {
-        list_event_types(&process, &tenant(), &ALL, None, None, 50).await
+        list_event_types(&process, &admin(), None, None, 50).await
     })
     .await;
     assert!(before == app.items().await);

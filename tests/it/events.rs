@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 use fakes::google::errors;
-use holdfast::domain::{Booking, Conference, EventType};
+use holdfast::domain::{AgendaEntry, Booking, Conference, EventType};
 use serde_json::{Value, json};
 use tests::{ADA, ADA_ACCOUNT, Callee, Death, Point, TestApp, guest};
 
@@ -43,6 +43,11 @@ fn only_event(app: &TestApp) -> Value {
 
 async fn stored(app: &TestApp, booking: &Value) -> Booking {
     app.stored(booking["id"].as_str().unwrap()).await
+}
+
+/// Ada's agenda entry of a booking.
+async fn entry(app: &TestApp, booking: &Value) -> AgendaEntry {
+    app.booking_record(booking["id"].as_str().unwrap()).await.entries.remove(0)
 }
 
 /// The calls that reached Google since the last look.
@@ -152,8 +157,9 @@ async fn a_meet_is_read_once_it_is_there_and_then_no_more() {
     let stored_now = stored(&app, &booking).await;
     let link = only_event(&app)["hangoutLink"].as_str().unwrap().to_owned();
     assert_eq!(stored_now.conference, Some(Conference::Ready { url: link.clone() }));
-    assert_eq!((stored_now.join_url(), stored_now.due_at), (Some(link.as_str()), None));
-    assert_eq!((stored_now.version, stored_now.push_failures), (1, 0));
+    let entry = entry(&app, &booking).await;
+    assert_eq!((stored_now.join_url(), entry.due_at), (Some(link.as_str()), None));
+    assert_eq!((stored_now.version, entry.failures), (1, 0));
     agrees(&app).await;
     app.tick().await;
     assert_eq!(google_calls(&app), <[&str; 0]>::default());
@@ -171,7 +177,8 @@ async fn a_meet_that_google_cannot_make_is_said_to_have_failed() {
     app.pass(TimeDelta::seconds(10));
     app.tick().await;
     let stored = stored(&app, &booking).await;
-    assert_eq!((stored.conference, stored.due_at), (Some(Conference::Failed), None));
+    let due_at = entry(&app, &booking).await.due_at;
+    assert_eq!((stored.conference, due_at), (Some(Conference::Failed), None));
     agrees(&app).await;
 }
 
@@ -182,7 +189,7 @@ async fn a_meet_that_never_comes_is_given_up_after_ten_reads() {
     let booking = awaited(&app).await;
     let mut pauses = Vec::new();
     for _ in 0..10 {
-        let due_at = stored(&app, &booking).await.due_at.unwrap();
+        let due_at = entry(&app, &booking).await.due_at.unwrap();
         pauses.push((due_at - app.now()).num_seconds());
         app.pass(due_at - app.now());
         app.tick().await;
@@ -191,7 +198,8 @@ async fn a_meet_that_never_comes_is_given_up_after_ten_reads() {
     }
     assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600]);
     let stored = stored(&app, &booking).await;
-    assert_eq!((stored.conference, stored.due_at), (Some(Conference::Failed), None));
+    let due_at = entry(&app, &booking).await.due_at;
+    assert_eq!((stored.conference, due_at), (Some(Conference::Failed), None));
     agrees(&app).await;
 }
 
@@ -203,7 +211,8 @@ async fn a_calendar_that_cannot_be_reached_costs_the_meet_a_read_and_no_more() {
     app.pass(TimeDelta::seconds(10));
     app.tick().await;
     let waiting = stored(&app, &booking).await;
-    assert_eq!((&waiting.conference, waiting.push_failures), (&Some(Conference::Pending), 1));
+    let failures = entry(&app, &booking).await.failures;
+    assert_eq!((&waiting.conference, failures), (&Some(Conference::Pending), 1));
     agrees(&app).await;
     app.google().faults.clear();
     app.tick_for(1).await;
@@ -220,7 +229,8 @@ async fn a_calendar_without_meet_gets_the_event_without_one() {
     assert_eq!(booking["calendar_sync"], "synced");
     assert_eq!(event["attendees"][0]["email"], "mary@example.com", "the guest is invited all the same");
     let stored = stored(&app, &booking).await;
-    assert_eq!((stored.conference, stored.due_at), (Some(Conference::Failed), None));
+    let due_at = entry(&app, &booking).await.due_at;
+    assert_eq!((stored.conference, due_at), (Some(Conference::Failed), None));
 }
 
 #[tokio::test]
@@ -231,9 +241,11 @@ async fn a_meet_asked_for_by_two_pushes_is_made_once() {
     let booking = app.book_slot("call", TEN).await.expect(201).clone();
     assert_eq!(booking["calendar_sync"], "pending");
 
-    let (tenant, id) = (app.tenant(), booking["id"].as_str().unwrap().parse().unwrap());
+    // What the request has left is due when it can no longer be at it.
+    app.pass(TimeDelta::seconds(31));
+    let key = entry(&app, &booking).await.key();
     let point = Point { callee: Callee::Google, op: "events.insert".to_owned(), nth: 0 };
-    let push = |process| async move { holdfast::flows::push(&process, &tenant, &id).await.is_ok() };
+    let push = |process| async move { holdfast::flows::push(&process, &key).await.is_ok() };
     app.crash(&point, Death::Unheard, push).await;
     app.pass(TimeDelta::seconds(31));
     let link = only_event(&app)["hangoutLink"].clone();
@@ -258,7 +270,8 @@ async fn a_meet_of_an_event_that_somebody_deleted_is_awaited_no_longer() {
     app.tick().await;
     assert_eq!(google_calls(&app), ["events.get"]);
     let stored = stored(&app, &booking).await;
-    assert_eq!((stored.conference, stored.due_at), (Some(Conference::Failed), None));
+    let due_at = entry(&app, &booking).await.due_at;
+    assert_eq!((stored.conference, due_at), (Some(Conference::Failed), None));
 }
 
 #[tokio::test]
@@ -270,5 +283,6 @@ async fn a_meet_is_awaited_no_longer_once_its_account_is_disconnected() {
     app.pass(TimeDelta::seconds(10));
     app.tick().await;
     let stored = stored(&app, &booking).await;
-    assert_eq!((stored.conference, stored.due_at), (Some(Conference::Failed), None));
+    let due_at = entry(&app, &booking).await.due_at;
+    assert_eq!((stored.conference, due_at), (Some(Conference::Failed), None));
 }

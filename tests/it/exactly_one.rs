@@ -8,9 +8,9 @@ use fakes::dynamodb::{MAX_BYTES, MAX_OPERATORS, throttled, transaction_cancelled
 use fakes::google::EventSpec;
 use fakes::{Fault, Faults, When};
 use futures::future::join_all;
-use holdfast::domain::{Guest, Tenant};
+use holdfast::domain::{Guest, Scope, Tenant};
 use holdfast::flows::{
-    BookError, BookRequest, Booker, HoldError, HoldToken, SlotRequest, Wanted, book, hold,
+    BookRequest, BookingError, HoldToken, Refused, SlotRequest, Wanted, book, hold,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -423,7 +423,7 @@ async fn a_takeover_on_its_way_loses_to_the_confirmation_of_a_slower_clock() {
     let mut gate = faults(&app).gate("UpdateItem", When::Before);
     let (second, confirmed) = futures::join!(app.hold(HALF, START), async {
         gate.reached().await;
-        let confirmed = book(&slow, &app.tenant(), &Booker::Guest, &wanted(&first), None).await;
+        let confirmed = book(&slow, &Scope::Public(app.tenant()), &wanted(&first), None).await;
         gate.open();
         confirmed
     });
@@ -441,8 +441,8 @@ async fn a_faster_clock_may_take_over_early_and_the_hold_is_then_lost_to_all() {
     let second = hold(&fast, &app.tenant(), &half(), None).await.unwrap();
     app.confirm(&first).await.expect_problem(404, "unknown-hold");
     let slow = app.skewed(TimeDelta::seconds(-60));
-    let lost = book(&slow, &app.tenant(), &Booker::Guest, &wanted(&first), None).await;
-    assert!(matches!(lost, Err(BookError::UnknownHold)), "{lost:?}");
+    let lost = book(&slow, &Scope::Public(app.tenant()), &wanted(&first), None).await;
+    assert!(matches!(lost, Err(BookingError::UnknownHold)), "{lost:?}");
     app.release(&first).await.expect_problem(404, "unknown-hold");
     app.confirm(second.token.as_str()).await.expect(201);
 }
@@ -453,7 +453,7 @@ async fn a_slower_clock_takes_nothing_that_is_still_held() {
     let first = held(&app.hold(HALF, START).await);
     let slow = app.skewed(TimeDelta::seconds(-120));
     let lost = hold(&slow, &app.tenant(), &half(), None).await;
-    assert!(matches!(lost, Err(HoldError::SlotTaken(_))), "{lost:?}");
+    assert!(matches!(lost, Err(BookingError::Refused { why: Refused::Taken, .. })), "{lost:?}");
     app.confirm(&first).await.expect(201);
 }
 

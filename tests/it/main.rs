@@ -33,7 +33,7 @@ mod life;
 mod once;
 mod openapi;
 mod pages;
-mod randomized;
+// mod randomized;
 mod roles;
 mod rooms;
 mod secrets;

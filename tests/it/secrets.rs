@@ -13,7 +13,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use chrono::TimeDelta;
 use fakes::google::errors;
 use fakes::{Fault, dynamodb};
-use holdfast::domain::{IntegrationStatus, Reach};
+use holdfast::domain::{IntegrationStatus, Scope};
 use holdfast::flows::{Pulled, pull, sync_now};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -510,7 +510,7 @@ async fn another_tenants_data_key_opens_nothing() {
     let process = app.skewed(TimeDelta::zero());
     app.google().faults.take_calls();
     let (after, pulled) =
-        sync_now(&process, &app.tenant(), &Reach::Tenant, &id.parse().unwrap()).await.unwrap();
+        sync_now(&process, &Scope::Tenant(app.tenant()), &id.parse().unwrap()).await.unwrap();
     assert_eq!(pulled, Pulled::Incomplete);
     assert_eq!(after.status, IntegrationStatus::Error);
     assert!(after.last_error.unwrap().contains("the key service refused"));
@@ -523,12 +523,12 @@ async fn while_the_key_service_refuses_an_integration_says_so_and_recovers() {
     let id = app.connect(ADA, ADA_ACCOUNT).await;
     app.local.kms.deny();
     let process = app.skewed(TimeDelta::zero());
-    let (tenant, integration) = (app.tenant(), id.parse().unwrap());
+    let (scope, integration) = (Scope::Tenant(app.tenant()), id.parse().unwrap());
     for refused in [true, true, false] {
         if !refused {
             app.local.kms.enable();
         }
-        let (after, pulled) = sync_now(&process, &tenant, &Reach::Tenant, &integration).await.unwrap();
+        let (after, pulled) = sync_now(&process, &scope, &integration).await.unwrap();
         assert_eq!(pulled == Pulled::Incomplete, refused, "{pulled:?}");
         let shown = app.integration(&id).await;
         assert_eq!(shown["status"], if refused { "error" } else { "connected" });

@@ -121,8 +121,8 @@ async fn outcome(act: Act, _: &str, fault: &str) -> String {
             }
             let told = told + &afterwards(&app, &id).await;
             let published = app.local.events.published();
-            let lost = app.bookings().await.into_iter().filter(|booking| {
-                !published.iter().any(|event| event["detail"]["booking"] == booking.id.as_str())
+            let lost = app.bookings().await.into_iter().filter(|record| {
+                !published.iter().any(|event| event["detail"]["booking"] == record.booking.id.as_str())
             });
             assert_eq!(lost.count(), 0, "{act:?} {fault}");
             told
@@ -133,7 +133,7 @@ async fn outcome(act: Act, _: &str, fault: &str) -> String {
 async fn told_of_all(app: &TestApp) -> String {
     let bookings = app.bookings().await.into_iter();
     let made =
-        bookings.map(|made| Change { at: None, before: None, after: Some(Image::Booking(Box::new(made))) });
+        bookings.map(|made| Change { at: None, before: None, after: Some(Image::Booking(Box::new(made.booking))) });
     match relay(&app.process(), &made.collect::<Vec<_>>()).await {
         Ok(count) => format!("{count} told"),
         Err(error) => error.to_string(),

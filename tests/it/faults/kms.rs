@@ -8,9 +8,9 @@ use chrono::{FixedOffset, TimeDelta};
 use fakes::google::EventSpec;
 use fakes::{Fault, kms};
 use holdfast::App;
-use holdfast::domain::{Guest, Provider, Reach, Tick};
+use holdfast::domain::{Guest, Provider, Scope, Tick};
 use holdfast::flows::{
-    BookRequest, Booker, ManageToken, Wanted, book, cancel_managed, finish_connect, start_connect, sync_now,
+    BookRequest, ManageToken, SlotRequest, Wanted, book, cancel_managed, finish_connect, start_connect, sync_now,
 };
 use holdfast::http::Problem;
 use holdfast::http::views::SyncView;
@@ -135,8 +135,8 @@ async fn outcome(act: Act, op: &str, fault: &str) -> String {
             assert_eq!(is_gone, cancelled.is_ok(), "{fault}");
             mend(&app);
             app.cancel(&booking).await.expect(200);
-            let word = |booking: holdfast::domain::Booking| {
-                format!("{}, {}", booking.status.as_str(), booking.calendar_sync().as_str())
+            let word = |record: holdfast::domain::BookingRecord| {
+                format!("{}, {}", record.booking.status.as_str(), record.calendar_sync().as_str())
             };
             cancelled.map_or_else(problem, word)
         }
@@ -164,7 +164,7 @@ async fn first_secret(act: Act, fault: &str) -> String {
     if told.ends_with("off") {
         // It was made before there was a calendar.
         let made = app.bookings().await.remove(0);
-        app.cancel_as_admin(&made.id).await.expect(200);
+        app.cancel_as_admin(&made.booking.id).await.expect(200);
         return told;
     }
     told + &afterwards(&app, &id).await
@@ -172,7 +172,7 @@ async fn first_secret(act: Act, fault: &str) -> String {
 
 async fn start(process: &App, app: &TestApp) -> String {
     let host = ADA.parse().unwrap();
-    let started = start_connect(process, &app.tenant(), &Reach::Tenant, &host, Provider::Google, None).await;
+    let started = start_connect(process, &Scope::Tenant(app.tenant()), &host, Provider::Google, None).await;
     started.map_or_else(problem, |_| "begun".to_owned())
 }
 
@@ -190,21 +190,21 @@ async fn callback(app: &TestApp, process: &App, op: &str, fault: &str) -> String
 /// A booking, after which there is one or none.
 async fn booked(app: &TestApp, process: &App) -> String {
     let guest: Guest = serde_json::from_value(guest()).unwrap();
-    let wanted = Wanted::Slot {
+    let wanted = Wanted::Slot(SlotRequest {
         event_type: "intro".parse().unwrap(),
         start: Tick::exact(TEN.parse().unwrap()).unwrap(),
         length: None,
-    };
+    });
     let request =
         BookRequest { wanted, guest, answers: None, notes: None, metadata: None, sync_to_calendar: true };
-    let booked = book(process, &app.tenant(), &Booker::Guest, &request, None).await;
+    let booked = book(process, &Scope::Public(app.tenant()), &request, None).await;
     // Nobody has what they were not told of.
     assert_eq!(app.bookings().await.len(), usize::from(booked.is_ok()));
     assert_eq!(app.is_offered("intro", TEN).await, booked.is_err());
     let utc = FixedOffset::east_opt(0).unwrap();
     booked.map_or_else(
         |error| problem(Problem::of_booking(error, utc)),
-        |booked| format!("booked, {}", booked.booking.calendar_sync().as_str()),
+        |booked| format!("booked, {}", booked.record.calendar_sync().as_str()),
     )
 }
 
@@ -215,7 +215,7 @@ async fn pull(app: &TestApp, process: &App, id: &str, fault: &str) -> String {
     app.sync(id).await.expect(200);
     app.google().remove_event(ADA_ACCOUNT, ADA_ACCOUNT, &event);
     meet(app, "Decrypt", fault);
-    let synced = match sync_now(process, &app.tenant(), &Reach::Tenant, &id.parse().unwrap()).await {
+    let synced = match sync_now(process, &Scope::Tenant(app.tenant()), &id.parse().unwrap()).await {
         Ok(synced) => serde_json::to_value(SyncView::from(synced)).unwrap(),
         Err(error) => return problem(error),
     };

@@ -588,12 +588,14 @@ fn apply_outcome(
                 after.generation = after.generation.max(link.generation + 1);
             }
             after.leftovers.clear();
+            after.attempts.retain(|attempt| !is_mine(attempt));
             keep_live_attempts(&mut after, now, true);
             conference = conference::on_finished(booking);
         }
         Outcome::Cleaned => {
             after.failures = 0;
             after.leftovers.clear();
+            after.attempts.retain(|attempt| !is_mine(attempt));
             keep_live_attempts(&mut after, now, true);
         }
         Outcome::Spent => {
