@@ -414,7 +414,7 @@ fn tokens() -> Vec<Value> {
 fn forged(change: &Value) -> Value {
     let mut fields = json!({
         "event_type": "intro", "start": 5_985_048, "length": 30, "expires_at": 1_763_880_000, "random": "x",
-        "claimed": [{ "host": ADA, "cells": { "day": "2026-11-24", "from": 120, "to": 126 } }],
+        "hosts": [{ "host": ADA, "cells": [{ "day": "2026-11-24", "from": 120, "to": 126 }] }],
     });
     for (name, value) in change.as_object().unwrap() {
         fields[name] = value.clone();
@@ -424,9 +424,11 @@ fn forged(change: &Value) -> Value {
 
 /// Well formed, and nothing that could have been given to anybody.
 fn impossible() -> Vec<Value> {
-    let cells = |host: &str, day: &str, from: u16, to: u16| json!({ "host": host, "cells": { "day": day, "from": from, "to": to } });
+    let piece = |day: &str, from: u16, to: u16| json!({ "day": day, "from": from, "to": to });
+    let cells = |host: &str, day: &str, from: u16, to: u16| json!({ "host": host, "cells": [piece(day, from, to)] });
     let one = cells(ADA, "2026-11-24", 120, 126);
-    let apart = [one.clone(), cells(ADA, "2026-11-26", 0, 6)];
+    let apart = json!({ "host": ADA, "cells": [piece("2026-11-24", 120, 126), piece("2026-11-26", 0, 6)] });
+    let many: Vec<_> = (0..11).map(|at| cells(&format!("hst_many{at}"), "2026-11-24", 120, 126)).collect();
     let two_hosts = [cells(ADA, "2026-11-24", 282, 288), cells(GRACE, "2026-11-25", 0, 6)];
     let changes = [
         json!({ "start": i64::MAX }),
@@ -437,18 +439,21 @@ fn impossible() -> Vec<Value> {
         json!({ "length": 7 }),
         json!({ "length": 35 }),
         json!({ "length": i64::from(i32::MAX) * 5 }),
-        json!({ "claimed": [] }),
-        json!({ "claimed": vec![one.clone(); 2] }),
-        json!({ "claimed": vec![one.clone(); 24] }),
-        json!({ "claimed": apart }),
-        json!({ "claimed": two_hosts }),
-        json!({ "claimed": [cells(ADA, "2026-11-24", 126, 120)] }),
-        json!({ "claimed": [cells(ADA, "2026-11-24", 0, 288)] }),
-        json!({ "claimed": [cells(ADA, "2026-11-24", 120, 65535)] }),
-        json!({ "claimed": [cells(ADA, "2026-11-24", 284, 290)] }),
-        json!({ "claimed": [cells(ADA, "+262142-12-31", 120, 126)] }),
-        json!({ "claimed": [cells(ADA, "-262143-01-01", 120, 126)] }),
-        json!({ "claimed": [cells("ada", "2026-11-24", 120, 126)] }),
+        json!({ "hosts": [] }),
+        json!({ "hosts": vec![one.clone(); 2] }),
+        json!({ "hosts": vec![one.clone(); 24] }),
+        json!({ "hosts": [apart] }),
+        json!({ "hosts": many }),
+        json!({ "hosts": [one.clone(), cells(GRACE, "2026-11-24", 120, 127)] }),
+        json!({ "hosts": [json!({ "host": ADA, "cells": [] })] }),
+        json!({ "hosts": two_hosts }),
+        json!({ "hosts": [cells(ADA, "2026-11-24", 126, 120)] }),
+        json!({ "hosts": [cells(ADA, "2026-11-24", 0, 288)] }),
+        json!({ "hosts": [cells(ADA, "2026-11-24", 120, 65535)] }),
+        json!({ "hosts": [cells(ADA, "2026-11-24", 284, 290)] }),
+        json!({ "hosts": [cells(ADA, "+262142-12-31", 120, 126)] }),
+        json!({ "hosts": [cells(ADA, "-262143-01-01", 120, 126)] }),
+        json!({ "hosts": [cells("ada", "2026-11-24", 120, 126)] }),
         json!({ "expires_at": i64::MAX }),
         json!({ "event_type": "../intro" }),
         json!({ "random": 1 }),

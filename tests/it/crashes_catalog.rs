@@ -39,10 +39,13 @@ async fn halves(app: &TestApp) -> Vec<String> {
         } else if let Some(id) = sk.strip_prefix("SCH#") {
             want(partition(&text(item, "host")), format!("HOST#S#{id}"));
         } else if sk.starts_with("ETYPE#") {
-            want(partition(&text(item, "host")), "HOST".to_owned());
+            let hosts = item["hosts"]["L"].as_array().expect("hosts");
+            for host in hosts {
+                want(partition(host["S"].as_str().unwrap()), "HOST".to_owned());
+            }
             let schedule = text(item, "schedule");
             if !schedule.is_empty() {
-                want(partition(&text(item, "host")), format!("HOST#S#{schedule}"));
+                want(partition(hosts[0]["S"].as_str().unwrap()), format!("HOST#S#{schedule}"));
             }
         }
     }

@@ -66,7 +66,7 @@ async fn awaited(app: &TestApp) -> Value {
     assert_eq!(event["conferenceData"]["createRequest"]["requestId"], event["id"]);
     let stored = stored(app, &booking).await;
     assert_eq!(stored.conference, Some(Conference::Pending));
-    assert_eq!(stored.due_at, Some(app.now() + TimeDelta::seconds(10)));
+    assert_eq!(entry(app, &booking).await.due_at, Some(app.now() + TimeDelta::seconds(10)));
     assert_eq!(google_calls(app), ["events.insert"]);
     booking
 }

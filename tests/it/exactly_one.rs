@@ -310,15 +310,15 @@ async fn a_token_with_any_field_altered_is_worth_nothing() {
     more["more"] = json!(1);
     altered.push(("one field more".to_owned(), closed(&more.to_string())));
     let mut twice = token.clone();
-    let first = twice["claimed"][0].clone();
-    twice["claimed"].as_array_mut().unwrap().push(first);
+    let first = twice["hosts"][0].clone();
+    twice["hosts"].as_array_mut().unwrap().push(first);
     altered.push(("the same cells twice".to_owned(), closed(&twice.to_string())));
     altered.push(("spaces".to_owned(), closed(&format!(" {token}"))));
     altered.push((
         "no cells".to_owned(),
         closed(&{
             let mut none = token.clone();
-            none["claimed"] = json!([]);
+            none["hosts"] = json!([]);
             none.to_string()
         }),
     ));
@@ -343,7 +343,7 @@ async fn a_forged_token_for_a_free_slot_or_anothers_hold_is_unknown() {
     app.confirm(&closed(&forged.to_string())).await.expect_problem(404, "unknown-hold");
     let mut free = opened(&own);
     free["start"] = json!(instant("2026-11-24T15:00:00Z").timestamp() / 300);
-    free["claimed"][0]["cells"] = json!({ "day": DAY, "from": 180, "to": 186 });
+    free["hosts"][0]["cells"][0] = json!({ "day": DAY, "from": 180, "to": 186 });
     app.confirm(&closed(&free.to_string())).await.expect_problem(404, "unknown-hold");
     assert_eq!(app.booked_cells(HOST, DAY, DAY).await, NO_CELLS);
 }

@@ -8,6 +8,7 @@ mod assets;
 mod form;
 mod html;
 mod inputs;
+mod listed;
 mod manage;
 mod moving;
 mod offer;

@@ -14,10 +14,11 @@ use holdfast::http::{Form, Path, Problem, Query, words};
 
 use crate::html::{Frame, Pages, Sorry, page};
 use crate::manage::{May, back, frame};
+use crate::listed::Of;
 use crate::paths::{self, Link};
 use crate::taken::{Lost, Taken};
 use crate::texts::fill;
-use crate::week::{Of, Places, Week, Wish, local_date, monday};
+use crate::week::{Places, Week, Wish, local_date, monday};
 
 #[derive(Debug, Template)]
 #[template(path = "move.html")]

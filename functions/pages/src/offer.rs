@@ -12,9 +12,10 @@ use holdfast::http::requests::{WeekQuery, form_key};
 use holdfast::http::{Path, Problem, Query, words};
 
 use crate::html::{Frame, Pages, page};
+use crate::listed::Of;
 use crate::paths::{self, Link};
 use crate::texts::{Texts, fill};
-use crate::week::{Of, Places, Week, Wish};
+use crate::week::{Places, Week, Wish};
 
 /// What stands beside a week or a form: what would be booked, and with whom.
 #[derive(Debug)]

@@ -7,9 +7,10 @@ use std::sync::LazyLock;
 use chrono::{Datelike, Days, NaiveDate};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use holdfast::App;
-use holdfast::domain::{Booking, EventType, Tenant, Tick, Ticks};
-use holdfast::flows::{BookingError, Listing, SlotsQuery, list_move_slots, list_slots};
+use holdfast::domain::{Tick, Ticks};
+use holdfast::flows::{BookingError, Listing, SlotsQuery};
 
+use crate::listed::Of;
 use crate::paths::Link;
 use crate::texts::{Texts, fill};
 
@@ -95,22 +96,6 @@ pub(crate) struct Empty {
     pub(crate) onward: Option<(String, String)>,
 }
 
-/// Whose slots a week shows.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Of<'a> {
-    /// What an event type offers.
-    Offer(&'a Tenant, &'a EventType),
-    /// What a booking could be moved to, by what was agreed with it.
-    Move(&'a Booking, &'a EventType),
-}
-
-impl<'a> Of<'a> {
-    fn event_type(self) -> &'a EventType {
-        match self {
-            Self::Offer(_, event_type) | Self::Move(_, event_type) => event_type,
-        }
-    }
-}
 
 /// Where the links and buttons of a week lead.
 #[derive(Debug)]
@@ -149,10 +134,7 @@ impl Week {
         );
         let list = async |from, to| {
             let query = SlotsQuery { from, to, zone: wish.zone, length: Some(wish.length) };
-            match of {
-                Of::Offer(tenant, event_type) => list_slots(app, tenant, &event_type.slug, &query).await,
-                Of::Move(booking, _) => list_move_slots(app, booking, &query).await,
-            }
+            of.list(app, &query).await
         };
         let mut monday_shown = wish.week.map_or(this, monday);
         let mut listing = list(monday_shown, monday_shown + WEEK).await?;

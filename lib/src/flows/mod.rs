@@ -10,9 +10,8 @@ mod keys;
 mod slots;
 mod sync;
 
-pub use bookings::answers::WrongAnswer;
 pub use bookings::book::{Booked, book};
-pub use bookings::error::{Alternatives, BookingError};
+pub use bookings::error::{Alternatives, BookingError, WrongAnswer};
 pub use bookings::hold::{Hold, hold, release};
 pub use bookings::hold_token::{HoldToken, TokenError};
 pub use bookings::list_bookings::{BookingsQuery, list_bookings};

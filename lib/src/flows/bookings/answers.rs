@@ -3,19 +3,11 @@
 use serde_json::{Map, Value};
 
 use crate::domain::{EventType, Location, Question, QuestionKind, Scope};
+use super::error::WrongAnswer;
 use super::request::BookRequest;
 
 const LONGEST_LINE: usize = 500;
 const LONGEST_TEXT: usize = 4000;
-
-/// An answer that is missing or wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrongAnswer {
-    /// The field's path in a booking.
-    pub field: String,
-    /// What is wrong with it.
-    pub message: &'static str,
-}
 
 /// Every field that does not answer what is asked. Members of staff may leave out what they do not know.
 pub(in crate::flows) fn check_guest(

@@ -1,7 +1,6 @@
 //! Why something could not be done with a hold or a booking: one error for all of it. `http::problem` maps it to an
 //! answer, in one place.
 
-use super::answers::WrongAnswer;
 use crate::domain::{Span, StepRefused};
 use crate::flows::idempotency::KeyConflict;
 use crate::flows::keys::KeyError;
@@ -11,6 +10,15 @@ use crate::store::StoreError;
 /// Free slots near one that was lost, earliest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alternatives(pub Vec<Span>);
+
+/// An answer that is missing or wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongAnswer {
+    /// The field's path in a booking.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: &'static str,
+}
 
 /// Why there is no hold, no booking or no change.
 #[derive(Debug, thiserror::Error)]

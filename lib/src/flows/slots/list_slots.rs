@@ -47,14 +47,18 @@ pub async fn list_slots(
     list_starts(app, tenant, &event_type, length, query, None).await
 }
 
-/// The starts that a booking could be moved to in a window, by what was agreed with it. Its own time counts as free.
+/// The starts that a booking could be moved to in a window, by what was agreed with it: its own time counts as free,
+/// and its own start is left out.
 pub async fn list_move_slots(
     app: &App,
     booking: &Booking,
     query: &SlotsQuery,
 ) -> Result<Listing, BookingError> {
     let agreed = read_agreed(app, booking).await?;
-    list_starts(app, &booking.tenant, &agreed, booking.length, query, Some(&booking.claim)).await
+    let own = Some(&booking.claim);
+    let mut listing = list_starts(app, &booking.tenant, &agreed, booking.length, query, own).await?;
+    listing.starts.retain(|start| *start != booking.start);
+    Ok(listing)
 }
 
 /// The event type by which a booking can be moved, archived or not.

@@ -88,6 +88,7 @@ async fn lease(app: &App, due: &Due) -> Result<Option<QueueMessage>, StoreError>
             host: key.host,
             booking: key.booking,
             start: key.start,
+            due_again_at: lease.until,
         },
         DueWhat::Booking(tenant, booking) => QueueMessage::Booking { tenant, booking },
         DueWhat::Job(tenant, job) => QueueMessage::Job { tenant, job },

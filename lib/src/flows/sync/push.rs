@@ -48,7 +48,21 @@ pub(in crate::flows) fn request_lease(now: DateTime<Utc>) -> Lease {
 /// Pushes an entry that is due. Writes nothing when nothing is due, and leaves an entry to the worker that has its
 /// lease.
 pub async fn push(app: &App, key: &EntryKey) -> Result<(), StoreError> {
-    let worker = Worker::new(app, request_lease(app.clock.now()), Mode::Due, Instant::now() + PUSH_TIMEOUT);
+    push_due(app, key, Mode::Due).await
+}
+
+/// Pushes an entry that the dispatch has handed out by making it due again at this time. It has been done, or has come
+/// due for another reason, when it is due at another one.
+pub(in crate::flows) async fn push_handed_out(
+    app: &App,
+    key: &EntryKey,
+    due_again_at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    push_due(app, key, Mode::HandedOut(due_again_at)).await
+}
+
+async fn push_due(app: &App, key: &EntryKey, mode: Mode) -> Result<(), StoreError> {
+    let worker = Worker::new(app, request_lease(app.clock.now()), mode, Instant::now() + PUSH_TIMEOUT);
     Box::pin(worker.run(Target::Read(key.clone()))).await.map(|_| ())
 }
 
@@ -142,6 +156,8 @@ enum Target {
 enum Mode {
     /// Only what is due.
     Due,
+    /// Only what is due, or due again at this time because it was handed out.
+    HandedOut(DateTime<Utc>),
     /// What there is to do, due or not.
     Now,
     /// As if nothing were known of the event.
@@ -249,7 +265,12 @@ impl<'a> Worker<'a> {
             return Ok(Taken::Not(Worked::Busy));
         }
         let is_mine = entry.lease.as_ref() == Some(&self.lease);
-        if self.mode == Mode::Due && !is_mine && !entry.is_due(now) {
+        let is_due = match self.mode {
+            Mode::Due => entry.is_due(now),
+            Mode::HandedOut(due_again_at) => entry.is_due(now) || entry.due_at == Some(due_again_at),
+            Mode::Now | Mode::Asked => true,
+        };
+        if !is_mine && !is_due {
             return Ok(Taken::Not(Worked::Nothing));
         }
         let Some(booking) = store.booking(&key.tenant, &key.booking).await? else {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::pull::{PullError, pull_under};
-use super::push::push;
+use super::push::push_handed_out;
 use crate::app::App;
 use crate::domain::{BookingId, EntryKey, HostId, IntegrationId, JobId, Lease, Tenant, Tick};
 use crate::flows::bookings::error::BookingError;
@@ -41,6 +41,9 @@ pub enum QueueMessage {
         booking: BookingId,
         /// The booking's start when it was handed out.
         start: Tick,
+        /// When it comes due again because it was handed out.
+        #[serde(with = "chrono::serde::ts_seconds")]
+        due_again_at: DateTime<Utc>,
     },
     /// Look after this booking's deadlines.
     Booking {
@@ -88,9 +91,9 @@ pub async fn handle_message(app: &App, message: &QueueMessage) -> Result<(), Mes
                 None => {}
             }
         }
-        QueueMessage::Entry { tenant, host, booking, start } => {
+        QueueMessage::Entry { tenant, host, booking, start, due_again_at } => {
             let (tenant, host, booking) = (tenant.clone(), host.clone(), booking.clone());
-            push(app, &EntryKey { tenant, host, start: *start, booking }).await?;
+            push_handed_out(app, &EntryKey { tenant, host, start: *start, booking }, *due_again_at).await?;
         }
         QueueMessage::Booking { tenant, booking } => expire_and_erase(app, tenant, booking).await?,
         QueueMessage::Job { tenant, job } => run_job(app, tenant, job).await?,
