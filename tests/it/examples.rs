@@ -18,7 +18,7 @@ type Examples = BTreeMap<(String, String), (String, String, Value)>;
 
 const KINDS: [&str; 2] = ["application/json", "text/calendar"];
 /// What begins like this and is long is made anew each time.
-const RANDOM: [&str; 6] = ["bkg_", "hst_", "int_", "sch_", "hold_", "mng_"];
+const RANDOM: [&str; 7] = ["bkg_", "hst_", "int_", "job_", "sch_", "hold_", "mng_"];
 const LONG: usize = 16;
 
 #[tokio::test]

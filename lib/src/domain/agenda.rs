@@ -268,7 +268,12 @@ impl AgendaEntry {
             }
             None => !self.wants_event(),
         };
-        is_right && self.attempts.is_empty() && self.leftovers.is_empty()
+        is_right && self.leftovers.is_empty() && self.attempts.iter().all(|attempt| self.is_standing(attempt))
+    }
+
+    /// Whether an attempt was at the very event that stands. It is the same event, whoever wrote it.
+    pub fn is_standing(&self, attempt: &Attempt) -> bool {
+        self.standing().is_some_and(|link| link.event.at == attempt.at && link.generation == attempt.generation)
     }
 
     /// How the booking and this calendar agree.

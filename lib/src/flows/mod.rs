@@ -38,7 +38,8 @@ pub use integrations::settings::{
     IntegrationError, Settings, change_settings, find_integration, list_calendars, list_integrations,
     sync_now,
 };
-pub use jobs::guests::{Erased, JobResults, erase_guest, export_guest, read_job};
+pub use jobs::guests::Erased;
+pub use jobs::requests::{JobResults, erase_guest, export_guest, read_job};
 pub use keys::KeyError;
 pub use slots::availability::{Refused, Unavailable};
 pub use slots::check_slot::{Checked, check_slot};

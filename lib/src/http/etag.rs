@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::IntoParams;
 
+use super::entity_tag::entity_tag;
 use super::problem::Problem;
 use crate::app::App;
 use crate::flows::{Expected, Removed};
@@ -74,11 +75,6 @@ fn read(text: &str) -> Option<Expected> {
     }
 }
 
-/// The tag of a revision.
-pub(super) fn tag(revision: u64) -> HeaderValue {
-    HeaderValue::from_str(&format!("\"{revision}\"")).unwrap_or(HeaderValue::from_static("\"\""))
-}
-
 /// A body with its tag.
 #[derive(Clone, Debug)]
 pub struct Tagged<T> {
@@ -103,7 +99,7 @@ impl<T> Tagged<T> {
 impl<T: Serialize> IntoResponse for Tagged<T> {
     fn into_response(self) -> Response {
         let mut response = Json(self.body).into_response();
-        response.headers_mut().insert(header::ETAG, tag(self.revision));
+        response.headers_mut().insert(header::ETAG, entity_tag(self.revision));
         if let Some(location) = self.location.and_then(|path| HeaderValue::from_str(&path).ok()) {
             *response.status_mut() = StatusCode::CREATED;
             response.headers_mut().insert(header::LOCATION, location);

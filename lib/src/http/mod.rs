@@ -2,7 +2,8 @@
 
 pub mod auth;
 mod cors;
-pub mod etag;
+pub mod entity_tag;
+mod etag;
 pub mod extract;
 pub mod fields;
 pub mod layers;

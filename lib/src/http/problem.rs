@@ -12,7 +12,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::{Content, Ref, RefOr, Response as Answer};
 use utoipa::{IntoResponses, ToSchema};
 
-use super::etag;
+use super::entity_tag::entity_tag;
 use super::fields::FieldError;
 use super::views::SlotView;
 use crate::domain::StepRefused;
@@ -229,7 +229,7 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if let Some(revision) = revision {
-            response.headers_mut().insert(header::ETAG, etag::tag(revision));
+            response.headers_mut().insert(header::ETAG, entity_tag(revision));
         }
         // For a function of pages, which says the same to people.
         response.extensions_mut().insert(self);

@@ -44,66 +44,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 8] = [
 ];
 
 /// Circles of files that may stay, each with the reason.
-const ALLOWED: &[(&[&str], &str)] = &[
-    (
-        &[
-            "domain/actor.rs",
-            "domain/booking.rs",
-            "domain/claim.rs",
-            "domain/day.rs",
-            "domain/event_type.rs",
-            "domain/slots.rs",
-        ],
-        "An actor's scope, an event type and a booking each say what they are in terms of the others, \
-         and a day's cells are read into the timeline that an event type's slots are cut from.",
-    ),
-    (
-        &[
-            "flows/bookings/answers.rs",
-            "flows/bookings/book.rs",
-            "flows/bookings/hold.rs",
-            "flows/bookings/hold_token.rs",
-        ],
-        "Booking checks the guest's answers and takes a hold's token, while the answers are read from \
-         the request to book and the token makes the booking's id with a function that stands beside \
-         booking.",
-    ),
-    (
-        &["flows/bookings/transition.rs", "flows/sync/push.rs"],
-        "A change of status pushes the booking at once, and a push then does whatever change of status \
-         is due.",
-    ),
-    (
-        &["flows/integrations/disconnect.rs", "flows/integrations/settings.rs", "flows/sync/pull.rs"],
-        "Disconnecting changes settings, settings pull at once, and a pull first finishes a disconnect \
-         that was left half done.",
-    ),
-    (
-        &["http/etag.rs", "http/problem.rs", "http/views/mod.rs"],
-        "A problem lists other slots and the revision as views and entity tags do, and those in turn \
-         answer with problems.",
-    ),
-    (
-        &[
-            "store/agenda.rs",
-            "store/catalog.rs",
-            "store/change.rs",
-            "store/due.rs",
-            "store/item.rs",
-            "store/key.rs",
-            "store/mod.rs",
-            "store/oauth_states.rs",
-        ],
-        "Every file of the store works on the `Store` of its mod.rs, whose cache keeps what the \
-         catalogue's file reads, and keys are written and read back in terms of what the other files \
-         store.",
-    ),
-    (
-        &["store/counters.rs", "store/day.rs"],
-        "A day is read together with its counters, and a counter lives as long as its day: each file \
-         uses the other's helper.",
-    ),
-];
+const ALLOWED: &[(&[&str], &str)] = &[];
 
 /// Files that may ask for the first host themselves, each with the reason.
 const ASKS_FOR_THE_FIRST_HOST: &[(&str, &str)] = &[];

@@ -25,6 +25,7 @@ pub(crate) struct Things {
     pub(crate) booking: String,
     pub(crate) manage: String,
     pub(crate) hold: String,
+    pub(crate) job: String,
     pub(crate) guest_email: String,
 }
 
@@ -71,6 +72,9 @@ impl Things {
         };
         let booking = public("bookings", booking).await;
         let hold = public("holds", json!({ "event_type": slug, "start": HELD })).await;
+        let export = json!({ "email": guest_email });
+        let job = app.send_as(&admin, Method::POST, "/v1/guests/export", Some(&export)).await;
+        let job = job.expect(202).clone();
         Self {
             label: label.to_owned(),
             tenant: tenant.to_owned(),
@@ -82,6 +86,7 @@ impl Things {
             booking: text(&booking, "id"),
             manage: text(&booking, "manage_token"),
             hold: text(&hold, "hold"),
+            job: text(&job, "id"),
             guest_email,
         }
     }
@@ -98,7 +103,7 @@ impl Things {
     }
 
     /// What it has, by what it is.
-    pub(crate) fn all(&self) -> [(&'static str, &str); 10] {
+    pub(crate) fn all(&self) -> [(&'static str, &str); 11] {
         [
             ("tenant", &self.tenant),
             ("host", &self.host),
@@ -109,6 +114,7 @@ impl Things {
             ("booking", &self.booking),
             ("manage", &self.manage),
             ("hold", &self.hold),
+            ("job", &self.job),
             ("email", &self.guest_email),
         ]
     }
@@ -152,6 +158,7 @@ impl Things {
             "id" if of("/v1/hosts/") => &self.host,
             "id" if of("/v1/schedules/") => &self.schedule,
             "id" if of("/v1/integrations/") => &self.integration,
+            "id" if of("/v1/jobs/") => &self.job,
             "provider" => "google",
             "file" => "style.css",
             _ => panic!("{path}: what is {name}?"),
@@ -202,7 +209,7 @@ impl Things {
             "BookingPatch" => json!({ "notes": "Other notes" }),
             "ReasonRequest" => json!({ "reason": "No time" }),
             "RescheduleRequest" => json!({ "start": FREE }),
-            "EraseRequest" => json!({ "email": self.guest_email }),
+            "GuestJobRequest" => json!({ "email": self.guest_email }),
             "SettingsRequest" => json!({ "target_calendar": self.account, "enabled": true }),
             "ConnectRequest" => json!({ "host": self.host }),
             "HoldRequest" => json!({ "event_type": self.slug, "start": FREE }),

@@ -1,4 +1,5 @@
 //! Jobs: what is too long for one request, done in pages under a lease.
 
 pub(in crate::flows) mod guests;
+pub(in crate::flows) mod requests;
 pub(in crate::flows) mod run;

@@ -283,9 +283,9 @@ impl<'a> Worker<'a> {
         let has_work = !entry.is_shown(&booking) || conference::is_awaited(&booking, &entry);
         let is_asked = self.mode == Mode::Asked && entry.wants_event();
         if !has_work && !is_asked {
-            let after = AgendaEntry { due_at: None, lease: None, failures: 0, ..entry.clone() };
-            let is_settled = entry.due_at.is_none() && entry.lease.is_none();
-            let done = if is_settled { Ok(()) } else { store.change_entry(&entry, after.clone()).await };
+            let mut after = AgendaEntry { due_at: None, lease: None, failures: 0, ..entry.clone() };
+            keep_live_attempts(&mut after, now, false);
+            let done = if after == entry { Ok(()) } else { store.change_entry(&entry, after.clone()).await };
             return match done {
                 Ok(()) => Ok(Taken::Not(Worked::Done(Box::new((booking, after))))),
                 Err(StoreError::Conflict(_)) => Ok(Taken::Again),
@@ -497,13 +497,8 @@ impl Event<'_> {
             self.delete(event, Notify::Nobody).await?;
         }
         let kept = self.entry.standing();
-        for attempt in &self.entry.attempts {
-            let is_the_event = kept.is_some_and(|link| {
-                link.event.at == attempt.at && link.generation == attempt.generation
-            });
-            if !is_the_event {
-                self.delete_attempt(attempt, Notify::Nobody, kept).await?;
-            }
+        for attempt in self.entry.attempts.iter().filter(|attempt| !self.entry.is_standing(attempt)) {
+            self.delete_attempt(attempt, Notify::Nobody, kept).await?;
         }
         Ok(Outcome::Cleaned)
     }
@@ -662,12 +657,11 @@ fn apply_outcome(
 /// Keeps the attempts of workers that may still write, and comes back when they cannot. Of the others, those that have
 /// been looked for are over, and so are those at the event that stands.
 fn keep_live_attempts(entry: &mut AgendaEntry, now: DateTime<Utc>, were_looked_for: bool) {
-    let standing = entry.standing().map(|link| (link.event.at.clone(), link.generation));
-    entry.attempts.retain(|attempt| {
+    let is_kept = |attempt: &Attempt| {
         let is_live = now < attempt.worker.until + ATTEMPT_GRACE;
-        let is_standing = standing == Some((attempt.at.clone(), attempt.generation));
-        is_live || !(were_looked_for || is_standing)
-    });
+        is_live || !(were_looked_for || entry.is_standing(attempt))
+    };
+    entry.attempts = entry.attempts.iter().filter(|attempt| is_kept(attempt)).cloned().collect();
     let live_until = entry.attempts.iter().map(|attempt| attempt.worker.until + ATTEMPT_GRACE).max();
     let has_leftovers = !entry.leftovers.is_empty();
     let then = live_until.map(|until| until.max(now)).or_else(|| has_leftovers.then_some(now));

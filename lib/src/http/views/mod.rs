@@ -3,6 +3,7 @@
 mod calendar_file;
 mod catalog;
 mod offers;
+mod slot;
 
 pub use calendar_file::CalendarFile;
 pub use catalog::{
@@ -10,9 +11,9 @@ pub use catalog::{
     SchedulesView, TenantView, WeekView,
 };
 pub use offers::{ListedOfferView, OfferView, OffersView};
+pub use slot::SlotView;
 
-use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -23,34 +24,6 @@ use crate::flows::{Booked, Checked, Hold, JobResults, ManageToken, Pulled, Start
 use crate::http::problem::Problem;
 use crate::http::requests::cursor;
 use crate::store::{BookingsPage, HistoryEntry};
-
-/// A slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct SlotView {
-    /// Its start.
-    #[schema(format = DateTime, example = "2026-11-23T09:30:00-03:00")]
-    start: String,
-    /// Its end.
-    #[schema(format = DateTime, example = "2026-11-23T10:00:00-03:00")]
-    end: String,
-}
-
-impl SlotView {
-    /// A slot in an offset.
-    pub fn at(span: Span, offset: FixedOffset) -> Self {
-        let text = |instant: DateTime<Utc>| {
-            instant.with_timezone(&offset).to_rfc3339_opts(SecondsFormat::Secs, false)
-        };
-        Self { start: text(span.start.instant()), end: text(span.end.instant()) }
-    }
-
-    /// A slot on a zone's clock: around a change of the clocks its ends have different offsets.
-    pub fn in_zone(span: Span, zone: Tz) -> Self {
-        let text =
-            |instant: DateTime<Utc>| instant.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, false);
-        Self { start: text(span.start.instant()), end: text(span.end.instant()) }
-    }
-}
 
 /// The free slots of a window, by the guest's local days.
 #[derive(Debug, ToSchema)]
