@@ -4,7 +4,7 @@
 use crate::store::StoreError;
 
 /// How often a change is tried. Something that changes more often while one request is at it is being fought over.
-const COMMIT_RETRIES: u32 = 4;
+const COMMIT_RETRIES: u32 = 6;
 
 /// Makes a change: `attempt` reads, checks and writes once, and gives `None` when what it had read was no longer so.
 /// [`StoreError::Busy`] when that happened every time: it says nothing about what was wanted.

@@ -3,10 +3,11 @@
 use chrono::TimeDelta;
 
 use super::hosts::items;
-use super::{CatalogError, Expected, Removed, TRIES};
+use super::{CatalogError, Expected, Removed};
 use crate::app::App;
 use crate::domain::{EventType, EventTypeSlug, HostId, HostItems, Scope};
-use crate::store::{Page, StoreError};
+use crate::flows::change::{change, unless_lost};
+use crate::store::Page;
 
 /// The event types within reach behind a slug, of one host or of all, at most `limit`.
 pub async fn list_event_types(
@@ -42,22 +43,17 @@ pub async fn add_event_type(
 ) -> Result<EventType, CatalogError> {
     let tenant = scope.tenant();
     let new = EventType { revision: 1, archived: false, was_moved: false, ..new.clone() };
-    for _ in 0..TRIES {
+    change(|| async {
         let hosts = check(app, scope, &new).await?;
-        match app.store.add_event_type(tenant, &new).await {
-            Ok(()) => {
-                read_farther(app, &hosts, &new).await;
-                return Ok(new);
-            }
-            Err(StoreError::Conflict(_)) => {
-                if app.store.event_type_strong(tenant, &new.slug).await?.is_some() {
-                    return Err(CatalogError::SlugTaken);
-                }
-            }
-            Err(error) => return Err(error.into()),
+        let added = unless_lost(app.store.add_event_type(tenant, &new).await)?;
+        if added.is_some() {
+            read_farther(app, &hosts, &new).await;
+        } else if app.store.event_type_strong(tenant, &new.slug).await?.is_some() {
+            return Err(CatalogError::SlugTaken);
         }
-    }
-    Err(StoreError::Busy.into())
+        Ok(added.map(|()| new.clone()))
+    })
+    .await
 }
 
 /// Changes an event type.
@@ -69,27 +65,24 @@ pub async fn change_event_type(
     apply: impl Fn(&mut EventType),
 ) -> Result<EventType, CatalogError> {
     let tenant = scope.tenant();
-    for _ in 0..TRIES {
+    change(|| async {
         let before = find_event_type(app, scope, slug).await?;
         expected.check(Some(before.revision))?;
         let mut after = before.clone();
         apply(&mut after);
         if after == before {
-            return Ok(before);
+            return Ok(Some(before));
         }
         after.was_moved |= after.hosts != before.hosts;
         after.revision += 1;
         let hosts = check(app, scope, &after).await?;
-        match app.store.change_event_type(tenant, &before, &after).await {
-            Ok(()) => {
-                read_farther(app, &hosts, &after).await;
-                return Ok(after);
-            }
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
+        let changed = unless_lost(app.store.change_event_type(tenant, &before, &after).await)?;
+        if changed.is_some() {
+            read_farther(app, &hosts, &after).await;
         }
-    }
-    Err(StoreError::Busy.into())
+        Ok(changed.map(|()| after))
+    })
+    .await
 }
 
 /// Removes an event type, or archives one that bookings refer to.
@@ -102,14 +95,14 @@ pub async fn remove_event_type(
     expected: &Expected,
 ) -> Result<Removed<EventType>, CatalogError> {
     let tenant = scope.tenant();
-    for _ in 0..TRIES {
+    change(|| async {
         let before = find_event_type(app, scope, slug).await?;
         expected.check(Some(before.revision))?;
         let organizer = before.hosts.organizer();
         let is_kept =
             before.was_moved || app.store.has_bookings_of(tenant, organizer, Some(slug)).await?;
         if is_kept && before.archived {
-            return Ok(Removed::Archived(before));
+            return Ok(Some(Removed::Archived(before)));
         }
         let archived = EventType { archived: true, revision: before.revision + 1, ..before.clone() };
         let done = if is_kept {
@@ -117,14 +110,10 @@ pub async fn remove_event_type(
         } else {
             app.store.remove_event_type(tenant, &before).await
         };
-        match done {
-            Ok(()) if is_kept => return Ok(Removed::Archived(archived)),
-            Ok(()) => return Ok(Removed::Gone),
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Busy.into())
+        let removed = if is_kept { Removed::Archived(archived) } else { Removed::Gone };
+        Ok(unless_lost(done)?.map(|()| removed))
+    })
+    .await
 }
 
 /// Whether an event type can be as it is to be; gives its hosts.

@@ -1,11 +1,12 @@
 //! Hosts. An admin makes and removes them; a host may look after its own.
 
-use super::{CatalogError, Expected, Removed, TRIES, named, new_id};
+use super::{CatalogError, Expected, Removed, named, new_id};
 use crate::app::App;
 use crate::domain::{
     Host, HostId, HostItems, HostSchedule, IntegrationStatus, Scope, Schedule, ScheduleId, Tenant, Week,
 };
-use crate::store::{Page, StoreError};
+use crate::flows::change::{change, unless_lost};
+use crate::store::Page;
 
 const FIRST_SCHEDULE: &str = "Working hours";
 
@@ -91,14 +92,14 @@ pub async fn change_host(
     apply: impl Fn(&mut Host),
 ) -> Result<Host, CatalogError> {
     let tenant = scope.tenant();
-    for _ in 0..TRIES {
+    change(|| async {
         let items = items(app, scope, id).await?;
         let before = &items.host;
         expected.check(Some(before.revision))?;
         let mut after = before.clone();
         apply(&mut after);
         if after == *before {
-            return Ok(after);
+            return Ok(Some(after));
         }
         if after.archived != before.archived && scope.only_host().is_some() {
             return Err(CatalogError::Forbidden);
@@ -110,13 +111,9 @@ pub async fn change_host(
             check_unused(app, tenant, &items).await?;
         }
         after.revision += 1;
-        match app.store.change_host(tenant, before, &after).await {
-            Ok(()) => return Ok(after),
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Busy.into())
+        Ok(unless_lost(app.store.change_host(tenant, before, &after).await)?.map(|()| after))
+    })
+    .await
 }
 
 /// Removes a host whom nothing needs any more, or archives one whom bookings refer to.
@@ -126,14 +123,14 @@ pub async fn remove_host(
     id: &HostId,
     expected: &Expected,
 ) -> Result<Removed<Host>, CatalogError> {
-    for _ in 0..TRIES {
+    change(|| async {
         let items = items(app, &Scope::Tenant(tenant.clone()), id).await?;
         let before = &items.host;
         expected.check(Some(before.revision))?;
         check_unused(app, tenant, &items).await?;
         let has_bookings = app.store.has_bookings_of(tenant, id, None).await?;
         if has_bookings && before.archived {
-            return Ok(Removed::Archived(items.host));
+            return Ok(Some(Removed::Archived(items.host)));
         }
         let archived = Host { archived: true, revision: before.revision + 1, ..before.clone() };
         let done = if has_bookings {
@@ -141,14 +138,10 @@ pub async fn remove_host(
         } else {
             app.store.remove_host(tenant, &items).await
         };
-        match done {
-            Ok(()) if has_bookings => return Ok(Removed::Archived(archived)),
-            Ok(()) => return Ok(Removed::Gone),
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Busy.into())
+        let removed = if has_bookings { Removed::Archived(archived) } else { Removed::Gone };
+        Ok(unless_lost(done)?.map(|()| removed))
+    })
+    .await
 }
 
 /// Live event types and integrations need their host. Read after the host: see `store::catalog_writes`.

@@ -21,9 +21,6 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::store::StoreError;
 
-/// How often a change gives way to others.
-const TRIES: u32 = 6;
-
 /// Which revision a caller expects to change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Expected {

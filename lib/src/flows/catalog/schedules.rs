@@ -1,10 +1,11 @@
 //! Schedules: the hours of a host, of which each event type goes by one.
 
 use super::hosts::items;
-use super::{CatalogError, Expected, TRIES, named, new_id};
+use super::{CatalogError, Expected, named, new_id};
 use crate::app::App;
 use crate::domain::{HostId, HostSchedule, Schedule, ScheduleId, Scope};
-use crate::store::{Page, StoreError};
+use crate::flows::change::{change, unless_lost};
+use crate::store::Page;
 
 /// More than anybody keeps apart.
 const MOST_SCHEDULES: usize = 50;
@@ -61,18 +62,14 @@ pub async fn add_schedule(
         links: 0,
         revision: 1,
     };
-    for _ in 0..TRIES {
+    change(|| async {
         let items = items(app, scope, &new.host).await?;
         if items.schedules.len() >= MOST_SCHEDULES {
             return Err(CatalogError::TooManySchedules);
         }
-        match app.store.add_schedule(tenant, &items.host, &schedule).await {
-            Ok(()) => return Ok(schedule),
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Busy.into())
+        Ok(unless_lost(app.store.add_schedule(tenant, &items.host, &schedule).await)?.map(|()| schedule.clone()))
+    })
+    .await
 }
 
 /// Changes a schedule.
@@ -84,22 +81,18 @@ pub async fn change_schedule(
     apply: impl Fn(&mut HostSchedule),
 ) -> Result<HostSchedule, CatalogError> {
     let tenant = scope.tenant();
-    for _ in 0..TRIES {
+    change(|| async {
         let before = find_schedule(app, scope, id).await?;
         expected.check(Some(before.revision))?;
         let mut after = before.clone();
         apply(&mut after);
         if after == before {
-            return Ok(before);
+            return Ok(Some(before));
         }
         after.revision += 1;
-        match app.store.change_schedule(tenant, &before, &after).await {
-            Ok(()) => return Ok(after),
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Busy.into())
+        Ok(unless_lost(app.store.change_schedule(tenant, &before, &after).await)?.map(|()| after))
+    })
+    .await
 }
 
 /// Removes a schedule that nothing goes by.
@@ -110,7 +103,7 @@ pub async fn remove_schedule(
     expected: &Expected,
 ) -> Result<(), CatalogError> {
     let tenant = scope.tenant();
-    for _ in 0..TRIES {
+    change(|| async {
         let found = find_schedule(app, scope, id).await?;
         expected.check(Some(found.revision))?;
         // Read after the schedule: see `store::catalog_writes`.
@@ -122,11 +115,7 @@ pub async fn remove_schedule(
         if !users.is_empty() {
             return Err(CatalogError::InUse(named(users)));
         }
-        match app.store.remove_schedule(tenant, &found).await {
-            Ok(()) => return Ok(()),
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Busy.into())
+        Ok(unless_lost(app.store.remove_schedule(tenant, &found).await)?.map(|()| ()))
+    })
+    .await
 }

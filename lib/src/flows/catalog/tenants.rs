@@ -1,9 +1,9 @@
 //! The tenant's settings: made by the first PUT, replaced by every other.
 
-use super::{CatalogError, Expected, TRIES};
+use super::{CatalogError, Expected};
 use crate::app::App;
 use crate::domain::{Tenant, TenantSettings};
-use crate::store::StoreError;
+use crate::flows::change::{change, unless_lost};
 
 /// Settings as they are now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,29 +26,23 @@ pub async fn store_tenant(
     expected: &Expected,
     settings: &TenantSettings,
 ) -> Result<Stored, CatalogError> {
-    for _ in 0..TRIES {
+    change(|| async {
         let before = app.store.tenant(tenant).await?;
         let revision = before.as_ref().map(|before| before.revision);
         expected.check(revision)?;
         let mut after = TenantSettings { revision: revision.unwrap_or_default(), ..settings.clone() };
-        let is_new = before.is_none();
-        let done = match before {
-            Some(before) if before == after => return Ok(Stored::Replaced(before)),
+        let (stored, written): (fn(TenantSettings) -> Stored, _) = match before {
+            Some(before) if before == after => return Ok(Some(Stored::Replaced(before))),
             Some(before) => {
                 after.revision += 1;
-                app.store.change_tenant(tenant, &before, &after).await
+                (Stored::Replaced, app.store.change_tenant(tenant, &before, &after).await)
             }
             None => {
                 after.revision = 1;
-                app.store.add_tenant(tenant, &after).await
+                (Stored::Created, app.store.add_tenant(tenant, &after).await)
             }
         };
-        match done {
-            Ok(()) if is_new => return Ok(Stored::Created(after)),
-            Ok(()) => return Ok(Stored::Replaced(after)),
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Busy.into())
+        Ok(unless_lost(written)?.map(|()| stored(after)))
+    })
+    .await
 }

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::calendars::oauth::Pkce;
 use crate::calendars::{Authorize, Calendar, CalendarError, Call, Grant};
 use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Provider, Scope, Tenant};
+use crate::flows::change::{change, unless_lost};
 use crate::flows::integrations::session::{AccessError, seal, seal_grant, unseal};
 use crate::flows::integrations::settings::read_soon;
 use crate::flows::keys::KeyError;
@@ -27,7 +28,6 @@ use crate::vault::VaultError;
 
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 const WITHIN: Duration = Duration::from_secs(10);
-const TRIES: u32 = 5;
 const VERIFIER: &str = "verifier";
 const GRANT: &str = "grant";
 
@@ -296,7 +296,7 @@ async fn store_account(
     grant: &Grant,
     account: &str,
 ) -> Result<Integration, ConnectError> {
-    for _ in 0..TRIES {
+    change(async || {
         let items = app.store.host(&round_trip.tenant, &round_trip.host).await?;
         let items = items.ok_or(ConnectError::UnknownHost)?;
         // One that was taken back while the host was away does not come back with the host.
@@ -311,13 +311,9 @@ async fn store_account(
         let tokens = seal_grant(app, before, grant, None, before.token_version).await?;
         let replaced = known.map(|_| &waiting.id);
         let after = connected(app, before, account);
-        match app.store.connect_integration(before, after, &tokens, replaced).await {
-            Ok(integration) => return Ok(integration),
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Busy.into())
+        Ok(unless_lost(app.store.connect_integration(before, after, &tokens, replaced).await)?)
+    })
+    .await
 }
 
 fn connected(app: &App, before: &Integration, account: &str) -> Integration {

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::flows::change::unless_lost;
 use crate::flows::integrations::session::{AccessError, REFRESH, Session, open, through};
-use crate::flows::integrations::settings::{IntegrationError, change};
+use crate::flows::integrations::settings::{IntegrationError, change_integration};
 use crate::store::StoreError;
 
 /// Longer than both halves together.
@@ -28,7 +28,7 @@ pub async fn disconnect(
     id: &IntegrationId,
 ) -> Result<Integration, IntegrationError> {
     let tenant = scope.tenant();
-    let integration = change(app, scope, id, |integration| {
+    let integration = change_integration(app, scope, id, |integration| {
         if integration.status == IntegrationStatus::Disconnected {
             return;
         }

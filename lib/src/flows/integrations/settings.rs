@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::calendars::CalendarInfo;
 use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Scope};
+use crate::flows::change::{change, unless_lost};
 use crate::flows::integrations::session::{AccessError, Session, through};
 use crate::flows::sync::pull::{PullError, Pulled, pull};
 use crate::store::StoreError;
@@ -15,7 +16,6 @@ use crate::store::StoreError;
 const WITHIN: Duration = Duration::from_secs(8);
 /// More calendars than anybody has; what one free/busy question may name.
 const MOST_CALENDARS: usize = 50;
-const TRIES: u32 = 5;
 
 /// What may be changed. `None` leaves a setting as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -136,7 +136,7 @@ pub async fn change_settings(
     if settings.target_calendar.is_some() || settings.conflict_calendars.is_some() {
         check_calendars(settings, &calendars_of(app, &found).await?)?;
     }
-    let changed = change(app, scope, id, |integration| apply(app, settings, integration)).await?;
+    let changed = change_integration(app, scope, id, |integration| apply(app, settings, integration)).await?;
     if changed.is_active() && changed.synced.is_none() {
         read_soon(app, &changed).await;
     }
@@ -181,26 +181,22 @@ fn apply(app: &App, settings: &Settings, integration: &mut Integration) {
 }
 
 /// Applies a change to the integration as it is, again and again while pulls and refreshes come in between.
-pub(in crate::flows) async fn change(
+pub(in crate::flows) async fn change_integration(
     app: &App,
     scope: &Scope,
     id: &IntegrationId,
     apply: impl Fn(&mut Integration),
 ) -> Result<Integration, IntegrationError> {
-    for _ in 0..TRIES {
+    change(async || {
         let before = find_integration(app, scope, id).await?;
         let mut after = before.clone();
         apply(&mut after);
         if after == before {
-            return Ok(before);
+            return Ok(Some(before));
         }
-        match app.store.change_integration(&before, after).await {
-            Ok(changed) => return Ok(changed),
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Busy.into())
+        Ok(unless_lost(app.store.change_integration(&before, after).await)?)
+    })
+    .await
 }
 
 /// Syncs an integration at once.
