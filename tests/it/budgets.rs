@@ -21,8 +21,9 @@ const FAMILY: &str = "family.ada@group.calendar.google.com";
 type Row = [&'static str; 6];
 
 fn rows() -> impl Iterator<Item = Row> {
-    let lines = include_str!("budgets.md").lines().filter(|line| line.starts_with("| ")).skip(2);
-    lines.map(|line| {
+    let is_row = |line: &&str| line.starts_with("| ");
+    let lines = include_str!("budgets.md").lines().skip_while(move |line| !is_row(line));
+    lines.take_while(is_row).skip(2).map(|line| {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
         cells.try_into().expect("six cells")
     })

@@ -256,7 +256,7 @@ fn wholes(schema: &str, own: &Things) -> Vec<Value> {
         "BookingPatch" => json!({ "notes": "X", "metadata": { "a": 1 }, "renew_manage_token": false }),
         "ReasonRequest" => json!({ "reason": "No time" }),
         "RescheduleRequest" => json!({ "start": free }),
-        "EraseRequest" => json!({ "email": own.guest_email }),
+        "GuestJobRequest" => json!({ "email": own.guest_email }),
         "SettingsRequest" => json!({
             "target_calendar": own.account, "conflict_calendars": [own.account], "enabled": true,
         }),

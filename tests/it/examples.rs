@@ -97,7 +97,8 @@ async fn show(app: &TestApp) {
     let body = json!({ "event_type": "deep-dive", "start": "2026-12-01T10:30:00Z", "guest": charles });
     app.book(&body).await.expect(201);
     get("/v1/bookings?guest_email=charles@example.com").await.expect(200);
-    get("/v1/guests/export?email=charles@example.com").await.expect(200);
+    let job = post("/v1/guests/export", json!({ "email": "charles@example.com" })).await;
+    get(&job.header("location").expect("where the job is")).await.expect(200);
 }
 
 /// The last good answer of each operation.

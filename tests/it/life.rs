@@ -402,7 +402,7 @@ async fn what_a_guest_has_told_is_given_out_and_erased() {
         as_host(&app, ADA, Method::POST, path, Some(&mary)).await.expect_problem(403, "forbidden");
     }
     let path = format!("/v1/jobs/{}", id(&erased));
-    as_host(&app, ADA, Method::GET, &path, None).await.expect_problem(404, "unknown-job");
+    as_host(&app, ADA, Method::GET, &path, None).await.expect_problem(403, "forbidden");
 }
 
 #[tokio::test]

@@ -65,8 +65,28 @@ async fn guests() -> TestApp {
         app.admin(Method::GET, &format!("/v1/bookings{query}"), None).await.expect(200);
     }
     app.tick().await;
+    jobs(&app, &free).await;
     app.connect(GRACE, GRACE_ACCOUNT).await;
     app
+}
+
+/// What guests have told is exported and erased: by the request that asks for it, and by the queue where that fails. The
+/// erasure makes the export void.
+async fn jobs(app: &TestApp, free: &[String]) {
+    for (start, is_left) in [(&free[4], false), (&free[8], true)] {
+        let booking = app.book_slot("intro", start).await.expect(201).clone();
+        app.cancel(&booking).await.expect(200);
+        for job in ["export", "erase"] {
+            if is_left {
+                app.local.dynamodb.faults.always("Query", fakes::dynamodb::internal_error());
+            }
+            let guest = json!({ "email": booking["guest"]["email"] });
+            let job = app.admin(Method::POST, &format!("/v1/guests/{job}"), Some(&guest)).await;
+            app.local.dynamodb.faults.clear();
+            assert_eq!(job.expect(202)["status"], if is_left { "running" } else { "done" });
+            app.tick_for(2).await;
+        }
+    }
 }
 
 /// Something of each kind comes and goes, in so many parts that one transaction does not take them.

@@ -65,8 +65,11 @@ async fn a_guest_books_around_the_hosts_calendar_and_the_calendar_shows_it() {
         "integration": "[random]"
       },
       "calendar_sync": "synced",
+      "changed_by": "guest",
+      "changed_by_integration": null,
       "conference": null,
       "created_at": "2026-11-23T06:00:00Z",
+      "created_by": "guest",
       "end": "2026-11-24T06:30:00-03:00",
       "event_type": "intro",
       "guest": {
@@ -74,11 +77,21 @@ async fn a_guest_books_around_the_hosts_calendar_and_the_calendar_shows_it() {
         "name": "Mary Somerville",
         "time_zone": "America/Sao_Paulo"
       },
-      "host": "hst_ada1",
+      "hosts": [
+        {
+          "cells": [
+            {
+              "day": "2026-11-24",
+              "from": 108,
+              "to": 114
+            }
+          ],
+          "host": "hst_ada1"
+        }
+      ],
       "id": "[random]",
       "length": 30,
       "location": null,
-      "made_by": "guest",
       "manage_token": "[random]",
       "metadata": {
         "crm": 42

@@ -273,14 +273,14 @@ fn accepted(job: JobView) -> Response {
 /// How far it is, and what it has found, a page at a time.
 #[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = words::JobId, Path, description = "The job's id"), JobParams),
     responses((status = 200, description = "The job", body = JobView), StaffProblem),
-    security(("admin" = []), ("host" = [])))]
+    security(("admin" = [])))]
 pub(crate) async fn get_job(
     State(app): State<App>,
-    staff: Staff,
+    admin: Admin,
     Path(id): Path<JobId>,
     Query(params): Query<JobParams>,
 ) -> Result<Json<JobView>, Problem> {
-    let found = read_job(&app, &staff.scope, &id, params.page()).await?;
+    let found = read_job(&app, &admin.scope, &id, params.page()).await?;
     let found = found.ok_or_else(|| Problem::not_found("unknown-job", "there is no such job"))?;
     Ok(Json(found.into()))
 }

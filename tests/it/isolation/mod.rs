@@ -180,17 +180,17 @@ async fn what_another_tenant_has_is_nowhere_to_be_found() {
         // What asks for nothing by name answers with what is one's own.
         if ask.is_for_staff() && ask.method == reqwest::Method::GET && !ask.template.contains('{') {
             let mut plain = ask.clone();
-            let required = plain.operation == "export_guest";
-            if !required {
-                plain.parts["query"] = json!({});
-            }
+            plain.parts["query"] = json!({});
             let answer = plain.send(&app, Some(&token)).await;
             assert_eq!(answer.status, 200, "{}: {}", plain.shown(), answer.text);
             assert!(answer.text.contains("rival"), "{}", answer.text);
             theirs.assert_not_in(&answer, &[], &plain.shown());
         }
     }
-    assert!(their_table == table(&app).await);
+    // The jobs that the tenant that is not there has begun are its own.
+    let mut after = table(&app).await;
+    after.retain(|item| !item["pk"]["S"].as_str().unwrap().starts_with("T#ghost"));
+    assert!(their_table == after);
     nobodys.sort_unstable();
     assert_eq!(nobodys, NOBODYS, "either these have nothing of anybody's, or the walk does not see what");
 }
@@ -219,8 +219,8 @@ async fn the_place_in_another_tenants_list_leads_to_ones_own() {
         others.push(Things::make(&app, tenant, &format!("{tenant}two")).await);
     }
     let all = asks(&document(&app).await, &first[1]);
-    let with_cursor = |ask: &&Ask| ask.query.iter().any(|name| name == "cursor");
-    let lists: Vec<_> = all.iter().filter(with_cursor).collect();
+    let with_limit = |ask: &&Ask| ask.query.iter().any(|name| name == "limit");
+    let lists: Vec<_> = all.iter().filter(with_limit).collect();
     assert!(lists.len() > 3, "{lists:?}");
     for list in lists {
         let mut list = list.clone();

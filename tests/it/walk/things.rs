@@ -126,11 +126,14 @@ impl Things {
         (own != theirs).then(|| (what, theirs.to_owned()))
     }
 
-    /// The items of a table that are its own or speak of it.
+    /// The items of a table that are its own or speak of it, outside of other tenants: those may know the same guest.
     pub(crate) fn items<'a>(&self, table: &'a [Value]) -> Vec<&'a Value> {
+        let its_tenant = format!("T#{}", self.tenant);
         let is_own = |item: &&Value| {
+            let partition = item["pk"]["S"].as_str().expect("a partition");
             let item = item.to_string();
-            [&self.host, &self.booking, &self.label].iter().any(|mark| item.contains(*mark))
+            let is_of_another = partition.starts_with("T#") && !partition.starts_with(&its_tenant);
+            !is_of_another && [&self.host, &self.booking, &self.label].iter().any(|mark| item.contains(*mark))
         };
         table.iter().filter(is_own).collect()
     }

@@ -216,7 +216,7 @@ impl<'a> Worker<'a> {
         while rounds < MAX_ROUNDS {
             let (booking, entry) = match leased.take() {
                 Some(pair) => pair,
-                None => match self.take(&mut key).await? {
+                None => match self.take(&mut key, rounds > 0).await? {
                     Taken::Leased(pair) => *pair,
                     Taken::Again => {
                         rounds += 1;
@@ -245,8 +245,9 @@ impl<'a> Worker<'a> {
         Ok(Worked::Busy)
     }
 
-    /// Reads the entry first, then its booking; takes the lease if both say the same and there is something to do.
-    async fn take(&self, key: &mut EntryKey) -> Result<Taken, StoreError> {
+    /// Reads the entry first, then its booking; takes the lease if both say the same and there is something to do. A worker
+    /// that was overtaken wants to know what came of it in any case.
+    async fn take(&self, key: &mut EntryKey, was_overtaken: bool) -> Result<Taken, StoreError> {
         let (store, now) = (&self.app.store, self.app.clock.now());
         let Some(entry) = store.entry(key).await? else {
             let Some(booking) = store.booking(&key.tenant, &key.booking).await? else {
@@ -270,7 +271,7 @@ impl<'a> Worker<'a> {
             Mode::HandedOut(due_again_at) => entry.is_due(now) || entry.due_at == Some(due_again_at),
             Mode::Now | Mode::Asked => true,
         };
-        if !is_mine && !is_due {
+        if !is_mine && !is_due && !was_overtaken {
             return Ok(Taken::Not(Worked::Nothing));
         }
         let Some(booking) = store.booking(&key.tenant, &key.booking).await? else {
@@ -279,6 +280,9 @@ impl<'a> Worker<'a> {
         if !entry.is_of(&booking) {
             *key = EntryKey::of(&booking, &key.host);
             return Ok(Taken::Again);
+        }
+        if !is_mine && !is_due {
+            return Ok(Taken::Not(Worked::Done(Box::new((booking, entry)))));
         }
         let has_work = !entry.is_shown(&booking) || conference::is_awaited(&booking, &entry);
         let is_asked = self.mode == Mode::Asked && entry.wants_event();
