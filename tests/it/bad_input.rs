@@ -425,7 +425,8 @@ fn forged(change: &Value) -> Value {
 /// Well formed, and nothing that could have been given to anybody.
 fn impossible() -> Vec<Value> {
     let piece = |day: &str, from: u16, to: u16| json!({ "day": day, "from": from, "to": to });
-    let cells = |host: &str, day: &str, from: u16, to: u16| json!({ "host": host, "cells": [piece(day, from, to)] });
+    let cells =
+        |host: &str, day: &str, from: u16, to: u16| json!({ "host": host, "cells": [piece(day, from, to)] });
     let one = cells(ADA, "2026-11-24", 120, 126);
     let apart = json!({ "host": ADA, "cells": [piece("2026-11-24", 120, 126), piece("2026-11-26", 0, 6)] });
     let many: Vec<_> = (0..11).map(|at| cells(&format!("hst_many{at}"), "2026-11-24", 120, 126)).collect();

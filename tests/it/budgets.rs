@@ -311,7 +311,12 @@ async fn whole_lives(budget: &mut Budget) {
     let booking = budget.act("book, and all that follows", book).await;
     let id = booking["id"].as_str().expect("an id");
     settled(&budget.app, id).await;
-    let item = budget.app.items().await.into_iter().find(|item| item["id"]["S"] == id && item["sk"]["S"] == "BOOKING");
+    let item = budget
+        .app
+        .items()
+        .await
+        .into_iter()
+        .find(|item| item["id"]["S"] == id && item["sk"]["S"] == "BOOKING");
     let bytes = size(&item.expect("the booking"));
     assert!(bytes <= 1024, "the booking takes {bytes} bytes: its units are those of two");
     let within_a_day = async |app: &TestApp| {
@@ -377,7 +382,9 @@ async fn a_long_list(budget: &mut Budget) {
         let start = (first + TimeDelta::minutes(15 * at)).to_rfc3339();
         budget.app.book_slot("busy", &start).await.expect(201);
     }
-    for (act, host) in [("list a hundred bookings", ""), ("list a hundred bookings of a host", "&host=hst_busy1")] {
+    for (act, host) in
+        [("list a hundred bookings", ""), ("list a hundred bookings of a host", "&host=hst_busy1")]
+    {
         let path = format!("/v1/bookings?from=2026-12-20T00:00:00Z&limit=100{host}");
         let list = async |app: &TestApp| app.admin(Method::GET, &path, None).await;
         let page = budget.act(act, list).await;

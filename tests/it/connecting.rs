@@ -570,8 +570,7 @@ async fn a_sync_by_hand_says_what_it_has_changed() {
 
     // What carries our mark and belongs to no booking is taken away; it takes no time before.
     let booking = "bkg_0123456789abcdefghijklmn";
-    let key =
-        EventKey { booking: booking.parse().unwrap(), host: ADA.parse().unwrap(), generation: 0 };
+    let key = EventKey { booking: booking.parse().unwrap(), host: ADA.parse().unwrap(), generation: 0 };
     let own_id = EventId::of(&key);
     let mut orphan = event(Some(own_id.as_str().to_owned()), "2026-12-21T10:00:00Z", "2026-12-21T11:00:00Z");
     let marks = json!({ "private": { "holdfast_integration": id, "holdfast_booking": booking } });

@@ -20,14 +20,14 @@ use fakes::google::{EventSpec, errors};
 use holdfast::App;
 use holdfast::calendars::{EventId, EventKey};
 use holdfast::domain::{
-    Booking, BookingId, BookingRecord, BookingStatus, EntryKey, EventTypeSlug, Guest, HostId, Integration, IntegrationId,
-    Job, JobId, JobStatus, Lease, Provider, Scope, Tenant, Tick,
+    Booking, BookingId, BookingRecord, BookingStatus, EntryKey, EventTypeSlug, Guest, HostId, Integration,
+    IntegrationId, Job, JobId, JobStatus, Lease, Provider, Scope, Tenant, Tick,
 };
 use holdfast::flows::{
     Arrival, BookRequest, BookingChange, BookingError, BookingsQuery, Change, Expected, HoldToken,
     IdempotencyKey, ManageToken, NewTime, QueueMessage, Settings, SlotRequest, SlotsQuery, Wanted,
-    abandon_connect, approve_connect, book, cancel_managed, change_settings, check_slot, disconnect, dispatch,
-    erase_guest, expire_and_erase, export_guest, find_integration, finish_connect, handle_message,
+    abandon_connect, approve_connect, book, cancel_managed, change_settings, check_slot, disconnect,
+    dispatch, erase_guest, expire_and_erase, export_guest, find_integration, finish_connect, handle_message,
     list_bookings, list_calendars, list_integrations, list_move_slots, list_slots, pull, push, read_agreed,
     read_booking, read_history, read_job, read_managed, read_offer, read_offers, relay, release,
     report_overdue, reschedule, reschedule_managed, start_connect, sync_booking, sync_now, transition,
@@ -63,7 +63,11 @@ fn held(hold: &str) -> BookRequest {
 
 fn slot(start: &str) -> BookRequest {
     let event_type: EventTypeSlug = "intro".parse().unwrap();
-    request(Wanted::Slot(SlotRequest { event_type, start: Tick::exact(start.parse().unwrap()).unwrap(), length: None }))
+    request(Wanted::Slot(SlotRequest {
+        event_type,
+        start: Tick::exact(start.parse().unwrap()).unwrap(),
+        length: None,
+    }))
 }
 
 /// Every way to die at these points. A read that nobody hears of is the same as one that was never made.
@@ -192,8 +196,8 @@ async fn a_cancel_that_dies_anywhere_is_made_whole_or_not_made() {
     let mut slots = slots(&app).await;
     let booking = app.book_slot("intro", &slots.next().unwrap()).await.expect(201).clone();
     let id = id_of(&booking);
-    let (cancelled, points) = app
-        .record(|process| async move {
+    let (cancelled, points) =
+        app.record(|process| async move {
             transition(&process, &admin(), &id, BookingStatus::Cancelled, None).await
         })
         .await;
@@ -206,9 +210,7 @@ async fn a_cancel_that_dies_anywhere_is_made_whole_or_not_made() {
         let id = id_of(&booking);
         let crashed = app
             .crash(point, death, |process| async move {
-                transition(&process, &admin(), &id, BookingStatus::Cancelled, None)
-                    .await
-                    .is_ok()
+                transition(&process, &admin(), &id, BookingStatus::Cancelled, None).await.is_ok()
             })
             .await;
         later(&app, 1).await;
@@ -276,9 +278,7 @@ async fn a_yes_that_dies_anywhere_is_made_whole_or_not_made() {
         let id = id_of(booking);
         Box::new(move |process: App| {
             let id = id.clone();
-            async move {
-                transition(&process, &admin(), &id, BookingStatus::Confirmed, None).await
-            }
+            async move { transition(&process, &admin(), &id, BookingStatus::Confirmed, None).await }
         })
     })
     .await;
@@ -376,9 +376,8 @@ async fn a_disconnect_that_dies_anywhere_is_finished_by_the_next_ticks() {
     let id = app.connect(ADA, ADA_ACCOUNT).await;
     app.book_slot("intro", &slots.next().unwrap()).await.expect(201);
     let integration = id.parse().unwrap();
-    let (disconnected, points) = app
-        .record(|process| async move { disconnect(&process, &admin(), &integration).await })
-        .await;
+    let (disconnected, points) =
+        app.record(|process| async move { disconnect(&process, &admin(), &integration).await }).await;
     disconnected.unwrap();
     print("disconnect", &points);
     for (point, death) in deaths(&points) {
@@ -447,11 +446,8 @@ async fn a_refresh_that_dies_anywhere_is_made_by_the_next_caller() {
     let an_hour = TimeDelta::minutes(61);
     app.pass(an_hour);
     let integration = id.clone();
-    let (listed, points) = app
-        .record(
-            |process| async move { list_calendars(&process, &admin(), &integration).await },
-        )
-        .await;
+    let (listed, points) =
+        app.record(|process| async move { list_calendars(&process, &admin(), &integration).await }).await;
     listed.unwrap();
     print("refresh", &points);
     for (point, death) in deaths(&points) {
@@ -524,7 +520,11 @@ where
     let mut busy = |start: &str| {
         let start = start.parse().unwrap();
         let mut orphan = EventSpec::new("Nobody's", start, start + TimeDelta::minutes(30));
-        orphan.id = Some(EventId::of(&EventKey { booking: nobody.clone(), host: host.clone(), generation }).as_str().to_owned());
+        orphan.id = Some(
+            EventId::of(&EventKey { booking: nobody.clone(), host: host.clone(), generation })
+                .as_str()
+                .to_owned(),
+        );
         orphan.extra.insert("extendedProperties".to_owned(), json!({ "private": marks }));
         app.google().add_event(ADA_ACCOUNT, ADA_ACCOUNT, orphan);
         generation += 1;
@@ -582,8 +582,13 @@ async fn a_sync_on_demand_that_dies_anywhere_is_made_up_for() {
 async fn work_on_a_calendar_that_dies_anywhere_is_made_up_for() {
     let act = |process: App, integration: Integration, lease: Lease| async move {
         let Integration { tenant, host, id: integration, .. } = integration;
-        let work =
-            QueueMessage::Integration { tenant, host, integration, lease: lease.id, lease_until: lease.until };
+        let work = QueueMessage::Integration {
+            tenant,
+            host,
+            integration,
+            lease: lease.id,
+            lease_until: lease.until,
+        };
         handle_message(&process, &work).await
     };
     a_reading_dies("pull by work", true, act).await;
@@ -863,9 +868,7 @@ async fn a_change_of_calendars_that_dies_anywhere_is_made_or_not_made() {
         let id: IntegrationId = id.parse().unwrap();
         let conflicts = calendars.iter().map(|calendar| (*calendar).to_owned()).collect();
         let settings = Settings { conflict_calendars: Some(conflicts), ..Settings::default() };
-        move |process: App| async move {
-            change_settings(&process, &admin(), &id, &settings).await.map(drop)
-        }
+        move |process: App| async move { change_settings(&process, &admin(), &id, &settings).await.map(drop) }
     };
     let both = [ADA_ACCOUNT, FAMILY];
     let (changed, points) = app.record(act(&both)).await;
@@ -1023,8 +1026,7 @@ async fn whoever_only_reads_and_dies_has_changed_nothing() {
 
 /// An export that dies is complete all the same, or was never begun; gives the last one.
 async fn a_job_dies(app: &TestApp) -> JobId {
-    let export =
-        |process: App| async move { export_guest(&process, &admin(), "mary@example.com").await };
+    let export = |process: App| async move { export_guest(&process, &admin(), "mary@example.com").await };
     let (begun, points) = app.record(export).await;
     let mut last = begun.unwrap().id;
     print("export a guest", &points);
@@ -1134,8 +1136,8 @@ async fn a_deadline_whose_worker_dies_anywhere_is_met_by_the_next_ticks() {
     for (point, death) in deaths(&points) {
         let id = late(&slots.next().unwrap()).await;
         let of = id.clone();
-        let crashed = app
-            .crash(point, death, |process| async move {
+        let crashed =
+            app.crash(point, death, |process| async move {
                 expire_and_erase(&process, &tenant(), &of).await.is_ok()
             })
             .await;

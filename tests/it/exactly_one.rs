@@ -9,9 +9,7 @@ use fakes::google::EventSpec;
 use fakes::{Fault, Faults, When};
 use futures::future::join_all;
 use holdfast::domain::{Guest, Scope, Tenant};
-use holdfast::flows::{
-    BookRequest, BookingError, HoldToken, Refused, SlotRequest, Wanted, book, hold,
-};
+use holdfast::flows::{BookRequest, BookingError, HoldToken, Refused, SlotRequest, Wanted, book, hold};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, TestApp, guest};

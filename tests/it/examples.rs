@@ -82,7 +82,8 @@ async fn show(app: &TestApp) {
     let host = post("/v1/hosts", json!({ "name": "Emmy Noether" })).await.expect(201)["id"].clone();
     let rings = json!({ "slug": "rings", "host": host, "title": "Rings", "lengths": [30] });
     post("/v1/event-types", rings).await.expect(201);
-    app.book_slot("rings", "2026-12-02T10:00:00Z").await.expect(201);
+    let booking = app.book_slot("rings", "2026-12-02T10:00:00Z").await.expect(201).clone();
+    app.cancel(&booking).await.expect(200);
     let given = json!({ "host": ADA });
     app.admin(Method::PATCH, "/v1/event-types/rings", Some(&given)).await.expect(200);
     let path = format!("/v1/hosts/{}", host.as_str().expect("an id"));

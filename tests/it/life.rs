@@ -381,7 +381,10 @@ async fn what_a_guest_has_told_is_given_out_and_erased() {
         app.admin(Method::GET, &path, None).await.expect(200).clone()
     };
     let exported = job("export").await;
-    assert_eq!((&exported["status"], &exported["done"], &exported["total"]), (&json!("done"), &json!(3), &json!(3)));
+    assert_eq!(
+        (&exported["status"], &exported["done"], &exported["total"]),
+        (&json!("done"), &json!(3), &json!(3))
+    );
     let told = exported["result"]["bookings"].as_array().unwrap();
     assert_eq!(told.iter().map(|told| &told["id"]).collect::<Vec<_>>(), [&over["id"], &ahead["id"]]);
     assert_eq!(told[0]["guest"]["email"], "mary@example.com");

@@ -42,7 +42,8 @@ fn the_document_names_every_code_and_no_other() {
         ["Problem::new(", "Self::new(StatusCode", "not_found(", "::field(", "conflict(", "forbidden("]
     {
         for call in all.split(maker).skip(1) {
-            let statement = call.split(';').next().unwrap_or_default().split("\n}").next().unwrap_or_default();
+            let statement =
+                call.split(';').next().unwrap_or_default().split("\n}").next().unwrap_or_default();
             let word = statement.split('"').nth(1).filter(|word| is_code(word));
             made.extend(word.map(str::to_owned));
         }

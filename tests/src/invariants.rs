@@ -43,7 +43,8 @@ pub fn broken(items: &[Value], from: DateTime<Utc>) -> Vec<String> {
                 counters.insert(format!("{pk} {sk}"), number(item, "n"));
             } else {
                 let names = item.as_object().expect("an item").iter();
-                let cells = names.filter(|(_, value)| is_booked(value)).filter_map(|(name, _)| name.parse().ok());
+                let cells =
+                    names.filter(|(_, value)| is_booked(value)).filter_map(|(name, _)| name.parse().ok());
                 taken.extend(cells.map(|cell: i64| (pk.clone(), minute_of(day, cell))));
             }
         }

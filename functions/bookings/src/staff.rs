@@ -9,7 +9,8 @@ use holdfast::App;
 use holdfast::domain::{BookingId, BookingStatus, JobId};
 use holdfast::flows::{book, read_booking, read_history, read_job, reschedule, transition, update_booking};
 use holdfast::http::requests::{
-    BookingPatch, BookingRequest, BookingsParams, GuestJobRequest, JobParams, ReasonRequest, RescheduleRequest,
+    BookingPatch, BookingRequest, BookingsParams, GuestJobRequest, JobParams, ReasonRequest,
+    RescheduleRequest,
 };
 use holdfast::http::views::{BookingView, BookingsView, HistoryView, JobView};
 use holdfast::http::{

@@ -23,9 +23,7 @@ pub(crate) async fn list_event_types(
     Query(query): Query<EventTypesQuery>,
 ) -> Result<Json<EventTypesView>, Problem> {
     let EventTypesQuery { host, cursor, limit } = query;
-    let page =
-        flows::list_event_types(&app, &staff.scope, host.as_ref(), cursor.as_ref(), limit)
-            .await?;
+    let page = flows::list_event_types(&app, &staff.scope, host.as_ref(), cursor.as_ref(), limit).await?;
     Ok(Json(page.into()))
 }
 

@@ -24,9 +24,7 @@ pub(crate) async fn list_schedules(
     Query(query): Query<SchedulesQuery>,
 ) -> Result<Json<SchedulesView>, Problem> {
     let SchedulesQuery { host, cursor, limit } = query;
-    let page =
-        flows::list_schedules(&app, &staff.scope, host.as_ref(), cursor.as_ref(), limit)
-            .await?;
+    let page = flows::list_schedules(&app, &staff.scope, host.as_ref(), cursor.as_ref(), limit).await?;
     Ok(Json(page.into()))
 }
 

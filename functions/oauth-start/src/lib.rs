@@ -42,8 +42,7 @@ async fn connect_integration(
 ) -> Result<Response, Problem> {
     let provider: Provider = provider.parse().map_err(|_unknown| Problem::unknown_provider())?;
     let return_to = request.return_to.as_deref();
-    let started =
-        start_connect(&app, &staff.scope, &request.host, provider, return_to).await?;
+    let started = start_connect(&app, &staff.scope, &request.host, provider, return_to).await?;
     let cookie = Cookie::oauth(&started.cookie, &app.config.public_url);
     Ok(([(SET_COOKIE, cookie)], Json(StartedView::from(&started))).into_response())
 }

@@ -13,8 +13,8 @@ use holdfast::http::requests::{MoveForm, MoveQuery};
 use holdfast::http::{Form, Path, Problem, Query, words};
 
 use crate::html::{Frame, Pages, Sorry, page};
-use crate::manage::{May, back, frame};
 use crate::listed::Of;
+use crate::manage::{May, back, frame};
 use crate::paths::{self, Link};
 use crate::taken::{Lost, Taken};
 use crate::texts::fill;

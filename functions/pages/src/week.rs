@@ -96,7 +96,6 @@ pub(crate) struct Empty {
     pub(crate) onward: Option<(String, String)>,
 }
 
-
 /// Where the links and buttons of a week lead.
 #[derive(Debug)]
 pub(crate) struct Places {

@@ -146,8 +146,15 @@ mod tests {
         let ours: EventId = "hfaaaah61646131g1".parse().unwrap();
         assert_eq!(ours.key().map(|key| key.host.to_string()).as_deref(), Some("hst_ada1"));
         for text in [
-            "hfaaaah61646131g", "hfaaaah61646131g01", "hfaaaah61646131g+1", "hfaaaah61646131gA",
-            "aaaah61646131g1", "hfaaah61646131g1", "hfaaaah6164613g1", "hfaaaah6164613Ag1", "hfaaaag1",
+            "hfaaaah61646131g",
+            "hfaaaah61646131g01",
+            "hfaaaah61646131g+1",
+            "hfaaaah61646131gA",
+            "aaaah61646131g1",
+            "hfaaah61646131g1",
+            "hfaaaah6164613g1",
+            "hfaaaah6164613Ag1",
+            "hfaaaag1",
             "hfaaaah61646131g100000000",
         ] {
             assert_eq!(text.parse::<EventId>().unwrap().key(), None, "{text}");

@@ -63,7 +63,9 @@ impl FromStr for Actor {
 
     fn from_str(text: &str) -> Result<Self, UnknownActor> {
         match (text, text.strip_prefix("calendar:")) {
-            (_, Some(integration)) => integration.parse().map(Self::Calendar).map_err(|_invalid| UnknownActor),
+            (_, Some(integration)) => {
+                integration.parse().map(Self::Calendar).map_err(|_invalid| UnknownActor)
+            }
             ("guest", None) => Ok(Self::Guest),
             ("host", None) => Ok(Self::Host),
             ("admin", None) => Ok(Self::Admin),

@@ -273,13 +273,13 @@ impl AgendaEntry {
 
     /// Whether an attempt was at the very event that stands. It is the same event, whoever wrote it.
     pub fn is_standing(&self, attempt: &Attempt) -> bool {
-        self.standing().is_some_and(|link| link.event.at == attempt.at && link.generation == attempt.generation)
+        self.standing()
+            .is_some_and(|link| link.event.at == attempt.at && link.generation == attempt.generation)
     }
 
     /// How the booking and this calendar agree.
     pub fn calendar_sync(&self, booking: &Booking) -> CalendarSync {
-        let may_stand =
-            self.standing().is_some() || !self.attempts.is_empty() || !self.leftovers.is_empty();
+        let may_stand = self.standing().is_some() || !self.attempts.is_empty() || !self.leftovers.is_empty();
         if self.is_shown(booking) {
             let was_seen = self.standing().is_some() || self.seen_absent;
             if was_seen { CalendarSync::Synced } else { CalendarSync::Off }
@@ -330,7 +330,8 @@ impl AgendaEntry {
         {
             // Another worker's attempt at the same event stays: it may still write.
             self.attempts.retain(|attempt| attempt.worker.id != lease.id);
-            let attempt = Attempt { at, generation: self.generation, span: self.span(), worker: lease.clone() };
+            let attempt =
+                Attempt { at, generation: self.generation, span: self.span(), worker: lease.clone() };
             self.attempts.push(attempt);
         }
         self

@@ -5,7 +5,8 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, BookingId, Claim, EventType, EventTypeSlug, HostId, Location, ScheduleId, Span, Tenant, Tick, Ticks, Visibility,
+    Actor, BookingId, Claim, EventType, EventTypeSlug, HostId, Location, ScheduleId, Span, Tenant, Tick,
+    Ticks, Visibility,
 };
 
 /// Where a booking stands.
@@ -331,7 +332,9 @@ impl Booking {
         let starts_at = self.start.instant();
         match to {
             BookingStatus::Confirmed if now >= starts_at => return Err(StepRefused::TooLate),
-            BookingStatus::InProgress if now < starts_at - START_EARLIEST => return Err(StepRefused::TooEarly),
+            BookingStatus::InProgress if now < starts_at - START_EARLIEST => {
+                return Err(StepRefused::TooEarly);
+            }
             BookingStatus::Completed | BookingStatus::NoShow if now < starts_at => {
                 return Err(StepRefused::TooEarly);
             }
@@ -360,7 +363,8 @@ impl Booking {
     #[must_use]
     pub fn moved(&self, to: Span, claim: Claim, by: Actor) -> Self {
         let mut after = self.clone();
-        after.erase_at = self.erase_at.map(|erase_at| erase_at + (to.end.instant() - self.span().end.instant()));
+        after.erase_at =
+            self.erase_at.map(|erase_at| erase_at + (to.end.instant() - self.span().end.instant()));
         after.start = to.start;
         after.length = to.len();
         after.claim = claim;

@@ -101,7 +101,12 @@ pub struct DayChange<'a> {
 impl Claim {
     /// The whole of a span for each of these hosts, cut at UTC midnights.
     pub fn over(hosts: &Hosts, span: Span) -> Self {
-        Self(hosts.iter().map(|host| HostCells { host: host.clone(), cells: span.by_day().collect() }).collect())
+        Self(
+            hosts
+                .iter()
+                .map(|host| HostCells { host: host.clone(), cells: span.by_day().collect() })
+                .collect(),
+        )
     }
 
     /// Its hosts, the organizer first.
@@ -142,7 +147,8 @@ impl Claim {
 
     /// Whether it has this cell.
     pub fn has(&self, host: &HostId, day: Day, cell: u16) -> bool {
-        self.pieces().any(|(of, cells)| of == host && cells.day == day && (cells.from..cells.to).contains(&cell))
+        self.pieces()
+            .any(|(of, cells)| of == host && cells.day == day && (cells.from..cells.to).contains(&cell))
     }
 
     /// Whether it could be one of ours: one unbroken span of at most 12 hours, the same for 1 to 10 hosts, cut at
@@ -152,12 +158,14 @@ impl Claim {
         if self.pieces().any(|(_, cells)| cells.from >= cells.to || cells.to > Day::CELLS) {
             return false;
         }
-        self.span().is_some_and(|span| span.len() <= Ticks::LONGEST_CLAIM && *self == Self::over(&hosts, span))
+        self.span()
+            .is_some_and(|span| span.len() <= Ticks::LONGEST_CLAIM && *self == Self::over(&hosts, span))
     }
 
     /// Whether all of its cells carry this number in what was read.
     pub fn is_owned_by(&self, owner: CellOwner, days: &ReadDays<'_>) -> bool {
-        self.pieces().all(|(host, cells)| days.get(host, cells.day).is_some_and(|day| day.is_all(cells, owner)))
+        self.pieces()
+            .all(|(host, cells)| days.get(host, cells.day).is_some_and(|day| day.is_all(cells, owner)))
     }
 
     /// What moving from this claim to another does, day by day: cells in both stay as they are.
@@ -226,7 +234,9 @@ mod tests {
 
     #[test]
     fn a_list_of_hosts_has_one_to_ten_different_ones() {
-        let of = |count: usize| (0..count).map(|at| format!("hst_host{at}").parse().unwrap()).collect::<Vec<HostId>>();
+        let of = |count: usize| {
+            (0..count).map(|at| format!("hst_host{at}").parse().unwrap()).collect::<Vec<HostId>>()
+        };
         assert_eq!(Hosts::try_from(of(0)), Err(HostsError));
         assert!(Hosts::try_from(of(10)).is_ok());
         assert_eq!(Hosts::try_from(of(11)), Err(HostsError));

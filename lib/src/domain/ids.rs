@@ -107,8 +107,8 @@ impl BookingId {
     /// The id made of the top 120 of these bits: 24 characters of base32hex.
     pub fn from_bits(bits: u128) -> Self {
         const ALPHABET: [char; 32] = [
-            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j',
-            'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v',
+            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i',
+            'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v',
         ];
         let letters = (0..24).map(|at| {
             let index = usize::try_from((bits >> (123 - 5 * at)) & 31).unwrap_or(0);

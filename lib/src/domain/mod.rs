@@ -30,7 +30,9 @@ pub use day::{CellOwner, Count, DayState, HostDays};
 pub use event_type::{EventType, Location, Question, QuestionKind, Visibility};
 pub use grid::{Cells, Day, DayBits, Span, Tick, Ticks};
 pub use host::{Host, HostItems, HostSchedule};
-pub use ids::{BookingId, EventTypeSlug, HostId, IdError, IntegrationId, JobId, Provider, ScheduleId, Tenant};
+pub use ids::{
+    BookingId, EventTypeSlug, HostId, IdError, IntegrationId, JobId, Provider, ScheduleId, Tenant,
+};
 pub use integration::{Freshness, Integration, IntegrationStatus};
 pub use job::{Job, JobKind, JobStatus};
 pub use schedule::{DayHours, Hours, HoursError, Schedule, TimeOfDay, Week};

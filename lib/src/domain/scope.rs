@@ -19,10 +19,9 @@ impl Scope {
     /// The tenant, which every call to the store takes first.
     pub fn tenant(&self) -> &Tenant {
         match self {
-            Self::Tenant(tenant)
-            | Self::Host(tenant, _)
-            | Self::Guest(tenant, _)
-            | Self::Public(tenant) => tenant,
+            Self::Tenant(tenant) | Self::Host(tenant, _) | Self::Guest(tenant, _) | Self::Public(tenant) => {
+                tenant
+            }
         }
     }
 
@@ -61,7 +60,9 @@ impl Scope {
     pub fn covers(&self, booking: &Booking) -> bool {
         match self {
             Self::Tenant(tenant) => booking.tenant == *tenant,
-            Self::Host(tenant, own) => booking.tenant == *tenant && booking.claim.hosts().any(|host| host == own),
+            Self::Host(tenant, own) => {
+                booking.tenant == *tenant && booking.claim.hosts().any(|host| host == own)
+            }
             Self::Guest(tenant, id) => booking.tenant == *tenant && booking.id == *id,
             Self::Public(_) => false,
         }

@@ -117,7 +117,11 @@ impl IdempotentRequest {
     }
 
     /// The record to write with the act.
-    pub(in crate::flows) fn record(&self, result: impl Into<String>, now: DateTime<Utc>) -> IdempotencyRecord {
+    pub(in crate::flows) fn record(
+        &self,
+        result: impl Into<String>,
+        now: DateTime<Utc>,
+    ) -> IdempotencyRecord {
         IdempotencyRecord {
             id: self.name(),
             fingerprint: self.fingerprint.clone(),

@@ -17,7 +17,8 @@ use super::fields::FieldError;
 use super::views::SlotView;
 use crate::domain::StepRefused;
 use crate::flows::{
-    AccessError, Alternatives, BookingError, CatalogError, ConnectError, IntegrationError, OffersError, Refused,
+    AccessError, Alternatives, BookingError, CatalogError, ConnectError, IntegrationError, OffersError,
+    Refused,
 };
 use crate::store::StoreError;
 use crate::vault::VaultError;

@@ -73,16 +73,27 @@ impl Store {
         event_type: Option<&EventTypeSlug>,
     ) -> Result<bool, StoreError> {
         let is_of = |entry: &AgendaEntry| event_type.is_none_or(|slug| entry.event_type == *slug);
+        Ok(self.find_in_agenda(tenant, host, None, is_of).await?.is_some())
+    }
+
+    /// The first entry of a host that starts at `from` or later and of which this is so. Strongly consistent.
+    pub async fn find_in_agenda(
+        &self,
+        tenant: &Tenant,
+        host: &HostId,
+        from: Option<Tick>,
+        is_it: impl Fn(&AgendaEntry) -> bool,
+    ) -> Result<Option<AgendaEntry>, StoreError> {
         let mut after = None;
         loop {
             let (entries, is_end) =
-                self.agenda_page(tenant, host, (None, None), after.as_ref(), PAGE).await?;
-            if entries.iter().any(is_of) {
-                return Ok(true);
-            }
+                self.agenda_page(tenant, host, (from, None), after.as_ref(), PAGE).await?;
             after = entries.last().map(AgendaEntry::key);
+            if let Some(found) = entries.into_iter().find(&is_it) {
+                return Ok(Some(found));
+            }
             if is_end || after.is_none() {
-                return Ok(false);
+                return Ok(None);
             }
         }
     }

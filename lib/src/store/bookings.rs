@@ -13,8 +13,8 @@ use super::item::{diff, number, read_booking, seconds, text, write};
 use super::key::{Key, sortable};
 use super::{Item, Store, StoreError, counters, day};
 use crate::domain::{
-    AgendaEntry, Booking, BookingId, BookingRecord, CellOwner, Conference, Counter, EntryKey, Lease, ReadDays,
-    Tenant,
+    AgendaEntry, Booking, BookingId, BookingRecord, CellOwner, Conference, Counter, EntryKey, Lease,
+    ReadDays, Tenant,
 };
 
 /// A new lease, from `now` for this long.

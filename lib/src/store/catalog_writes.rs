@@ -235,9 +235,8 @@ fn links_of(tenant: &Tenant, before: Option<&EventType>, after: &EventType) -> V
     });
     // A schedule is its organizer's.
     let organizer = after.hosts.organizer();
-    let has_new_schedule = before.is_none_or(|before| {
-        before.hosts.organizer() != organizer || before.schedule != after.schedule
-    });
+    let has_new_schedule = before
+        .is_none_or(|before| before.hosts.organizer() != organizer || before.schedule != after.schedule);
     let schedule = after.schedule.as_ref().filter(|_| has_new_schedule);
     let schedule = schedule.map(|schedule| link_schedule(tenant, organizer, schedule));
     hosts.chain(schedule).collect()

@@ -19,13 +19,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Utc};
 
 use super::change::Change;
+use super::idempotency::{self, IdempotencyRecord};
 use super::item::{number, text, ttl, unreadable};
 use super::key::{self, Key};
-use super::idempotency::{self, IdempotencyRecord};
 use super::{Item, Store, StoreError, counters};
 use crate::domain::{
-    CellOwner, Cells, Claim, Counter, Day, DayBits, DayChange, DayState, HostDays, HostId, IntegrationId, ReadDays,
-    Tenant,
+    CellOwner, Cells, Claim, Counter, Day, DayBits, DayChange, DayState, HostDays, HostId, IntegrationId,
+    ReadDays, Tenant,
 };
 
 const BUSY_PREFIX: &str = "b:";
@@ -92,7 +92,8 @@ impl Store {
         let mut by_host = Vec::new();
         for host in claim.hosts() {
             let partition = key::host_partition(tenant, host);
-            let is_theirs = |item: &mut Item| item.get("pk").and_then(|pk| pk.as_s().ok()) == Some(&partition);
+            let is_theirs =
+                |item: &mut Item| item.get("pk").and_then(|pk| pk.as_s().ok()) == Some(&partition);
             let theirs: Vec<Item> = found.extract_if(.., is_theirs).collect();
             let HostDays { days, counts } = read_all(theirs)?;
             let state = |day: Day| {
@@ -139,9 +140,7 @@ impl Store {
             free_cells(tenant, host, cells).when(condition).value(":v", number(owner.number()))
         };
         let mut changes: Vec<_> = claim.pieces().map(release).collect();
-        changes.extend(
-            record.map(|record| idempotency::put(tenant, record, self.clock.now())).transpose()?,
-        );
+        changes.extend(record.map(|record| idempotency::put(tenant, record, self.clock.now())).transpose()?);
         self.transact(&changes).await
     }
 }
@@ -204,9 +203,8 @@ fn shift_day(tenant: &Tenant, day: &DayChange<'_>, days: &ReadDays<'_>, now: Dat
         expression += " REMOVE ";
         expression += &listed(freed, &|cell| format!("#{cell}"), ", ");
     }
-    let mut change = Change::update(Key::day(tenant, host, *day), expression)
-        .name("#ttl", "ttl")
-        .value(":ttl", ttl(*day));
+    let mut change =
+        Change::update(Key::day(tenant, host, *day), expression).name("#ttl", "ttl").value(":ttl", ttl(*day));
     for cell in taken.iter().chain(freed) {
         change = change.name(format!("#{cell}"), cell.to_string());
     }

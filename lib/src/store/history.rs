@@ -62,10 +62,8 @@ impl Store {
         tenant: &Tenant,
         booking: &BookingId,
     ) -> Result<Vec<HistoryEntry>, StoreError> {
-        let values = [
-            (":pk", text(key::booking_partition(tenant, booking))),
-            (":sk", text(key::HISTORY_PREFIX)),
-        ];
+        let values =
+            [(":pk", text(key::booking_partition(tenant, booking))), (":sk", text(key::HISTORY_PREFIX))];
         let items = self.query("pk = :pk AND begins_with(sk, :sk)", &values, true).await?;
         items.into_iter().map(|item| read("history", item)).collect()
     }

@@ -28,7 +28,12 @@ impl Store {
     }
 
     /// Changes a job that is still as read, and adds a page of results if there is one.
-    pub async fn change_job(&self, before: &Job, after: &Job, results: Option<&str>) -> Result<(), StoreError> {
+    pub async fn change_job(
+        &self,
+        before: &Job,
+        after: &Job,
+        results: Option<&str>,
+    ) -> Result<(), StoreError> {
         let change = diff(Key::job(&after.tenant, &after.id), &stored(before)?, &stored(after)?)
             .when("#rev = :rev")
             .name("#rev", "rev")
@@ -45,7 +50,12 @@ impl Store {
     }
 
     /// One page of a job's results, strongly consistent; pages count from 1.
-    pub async fn job_results(&self, tenant: &Tenant, id: &JobId, page: u32) -> Result<Option<String>, StoreError> {
+    pub async fn job_results(
+        &self,
+        tenant: &Tenant,
+        id: &JobId,
+        page: u32,
+    ) -> Result<Option<String>, StoreError> {
         let item = self.get(Key::job_result(tenant, id, page)).await?;
         Ok(item.and_then(|item| item.get("results")?.as_s().ok().cloned()))
     }
@@ -78,4 +88,3 @@ fn stored(job: &Job) -> Result<Item, StoreError> {
 fn from_item(item: Item) -> Result<Job, StoreError> {
     read("job", item)
 }
-

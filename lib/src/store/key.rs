@@ -6,7 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::NaiveDateTime;
 
 use super::Item;
-use crate::domain::{BookingId, Counter, Day, EntryKey, EventTypeSlug, HostId, IntegrationId, JobId, ScheduleId, Tenant, Tick};
+use crate::domain::{
+    BookingId, Counter, Day, EntryKey, EventTypeSlug, HostId, IntegrationId, JobId, ScheduleId, Tenant, Tick,
+};
 
 pub(super) const BOOKING: &str = "BOOKING";
 pub(super) const HOST: &str = "HOST";
@@ -83,10 +85,7 @@ impl Key {
     }
 
     pub(super) fn entry(key: &EntryKey) -> Self {
-        Self {
-            pk: host_partition(&key.tenant, &key.host),
-            sk: agenda_sort(key.start, key.booking.as_str()),
-        }
+        Self { pk: host_partition(&key.tenant, &key.host), sk: agenda_sort(key.start, key.booking.as_str()) }
     }
 
     pub(super) fn history(tenant: &Tenant, booking: &BookingId, version: u64) -> Self {

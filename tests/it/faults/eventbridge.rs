@@ -132,8 +132,11 @@ async fn outcome(act: Act, _: &str, fault: &str) -> String {
 
 async fn told_of_all(app: &TestApp) -> String {
     let bookings = app.bookings().await.into_iter();
-    let made =
-        bookings.map(|made| Change { at: None, before: None, after: Some(Image::Booking(Box::new(made.booking))) });
+    let made = bookings.map(|made| Change {
+        at: None,
+        before: None,
+        after: Some(Image::Booking(Box::new(made.booking))),
+    });
     match relay(&app.process(), &made.collect::<Vec<_>>()).await {
         Ok(count) => format!("{count} told"),
         Err(error) => error.to_string(),

@@ -10,7 +10,8 @@ use fakes::{Fault, kms};
 use holdfast::App;
 use holdfast::domain::{Guest, Provider, Scope, Tick};
 use holdfast::flows::{
-    BookRequest, ManageToken, SlotRequest, Wanted, book, cancel_managed, finish_connect, start_connect, sync_now,
+    BookRequest, ManageToken, SlotRequest, Wanted, book, cancel_managed, finish_connect, start_connect,
+    sync_now,
 };
 use holdfast::http::Problem;
 use holdfast::http::views::SyncView;

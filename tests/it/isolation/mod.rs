@@ -88,7 +88,11 @@ fn assert_found_nothing(answer: &Answer, mixed: &Mixed) {
             // A list, or a job that walks one's own.
             assert!([200, 202].contains(&answer.status), "{shown}: {}", answer.text);
             let found = [&answer.body["bookings"], &answer.body["result"]];
-            assert!(found.iter().all(|found| found.is_null() || **found == json!([])), "{shown}: {}", answer.text);
+            assert!(
+                found.iter().all(|found| found.is_null() || **found == json!([])),
+                "{shown}: {}",
+                answer.text
+            );
         }
     }
 }

@@ -392,14 +392,12 @@ async fn writes_go_to_the_event_by_its_id() {
 
 #[tokio::test]
 async fn a_whole_day_event_is_read_in_the_zone_of_its_calendar() {
-    let all_day =
-        json!({ "id": "hfada1h61646131g1", "start": { "date": "2026-11-20" }, "end": { "date": "2026-11-21" } });
+    let all_day = json!({ "id": "hfada1h61646131g1", "start": { "date": "2026-11-20" }, "end": { "date": "2026-11-21" } });
     let server = Loopback::start(vec![
         reply(&all_day),
         reply(&json!({ "id": "ada@example.com", "timeZone": "Europe/Berlin" })),
     ]);
-    let placed =
-        google(&server).event(call(&access()), &calendar("ada@example.com"), &id()).await.unwrap();
+    let placed = google(&server).event(call(&access()), &calendar("ada@example.com"), &id()).await.unwrap();
     assert_eq!(placed.starts_at, at("2026-11-19T23:00:00Z"));
 
     let server = Loopback::start(vec![reply(&all_day), Reply::status(404)]);
@@ -443,7 +441,10 @@ async fn a_change_that_is_forbidden_because_the_event_was_deleted_says_that_it_i
         ),
     ] {
         let server = Loopback::start(vec![forbidden(), reply(&standing)]);
-        assert_eq!(google(&server).update_event(call(&access()), &target, &id(), &draft()).await, Err(expected));
+        assert_eq!(
+            google(&server).update_event(call(&access()), &target, &id(), &draft()).await,
+            Err(expected)
+        );
     }
 }
 
@@ -487,9 +488,18 @@ async fn the_log_names_the_route_and_nothing_that_anybody_keeps_to_themselves() 
     {
         assert!(log.contains(said), "{said} is missing in {log}");
     }
-    for secret in
-        ["ya29", "4/code", "4%2F", "proof", "our-secret", "1//", "1%2F", "ada@", "hfada1h61646131g1", "sendUpdates"]
-    {
+    for secret in [
+        "ya29",
+        "4/code",
+        "4%2F",
+        "proof",
+        "our-secret",
+        "1//",
+        "1%2F",
+        "ada@",
+        "hfada1h61646131g1",
+        "sendUpdates",
+    ] {
         assert!(!log.contains(secret), "{secret} is in {log}");
     }
 }

@@ -605,7 +605,8 @@ mod tests {
         let start = json!({ "dateTime": "2026-11-20T09:00:00Z", "timeZone": "Europe/Berlin" });
         assert_eq!(body["start"], start);
         assert_eq!(body["visibility"], "private");
-        let asked = json!({ "requestId": "hfada1h61646131g0", "conferenceSolutionKey": { "type": "hangoutsMeet" } });
+        let asked =
+            json!({ "requestId": "hfada1h61646131g0", "conferenceSolutionKey": { "type": "hangoutsMeet" } });
         assert_eq!(body["conferenceData"], json!({ "createRequest": asked }));
         assert_eq!(body["attendees"], json!([{ "email": "grace@example.com", "displayName": "Grace" }]));
         let marks = json!({ "holdfast_integration": "int_ada1", "holdfast_booking": "bkg_ada1" });

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::{EventType, Location, Question, QuestionKind, Scope};
 use super::error::WrongAnswer;
 use super::request::BookRequest;
+use crate::domain::{EventType, Location, Question, QuestionKind, Scope};
 
 const LONGEST_LINE: usize = 500;
 const LONGEST_TEXT: usize = 4000;

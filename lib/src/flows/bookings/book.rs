@@ -46,7 +46,8 @@ pub async fn book(
     let idempotent_request = IdempotentRequest::new("book", tenant, key, new.fingerprint.clone());
     let idempotent_request = idempotent_request.as_ref();
     let replay = |result: String| async move {
-        let id = result.parse().map_err(|_malformed| StoreError::Unreadable("a record's booking".to_owned()))?;
+        let id =
+            result.parse().map_err(|_malformed| StoreError::Unreadable("a record's booking".to_owned()))?;
         Ok::<_, BookingError>(app.store.booking_record(tenant, &id).await?)
     };
     let act = async {
@@ -101,7 +102,8 @@ impl NewBooking<'_> {
                 if !claim.hosts().all(|host| event_type.hosts.contains(host)) {
                     return self.booking_of_hold(app, token, BookingError::UnknownHold).await;
                 }
-                let parts = Parts { settings: &settings, event_type: &event_type, id, slot: token.slot(), claim };
+                let parts =
+                    Parts { settings: &settings, event_type: &event_type, id, slot: token.slot(), claim };
                 self.place(app, &parts, Some(token), idempotent).await
             }
             Wanted::Slot(slot) => {
@@ -114,10 +116,9 @@ impl NewBooking<'_> {
             }
         };
         match (tried, &self.request.wanted) {
-            (
-                Err(error @ (BookingError::UnknownHold | BookingError::HoldExpired)),
-                Wanted::Held(token),
-            ) => self.booking_of_hold(app, token, error).await,
+            (Err(error @ (BookingError::UnknownHold | BookingError::HoldExpired)), Wanted::Held(token)) => {
+                self.booking_of_hold(app, token, error).await
+            }
             (tried, _) => tried,
         }
     }

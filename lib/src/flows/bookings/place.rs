@@ -14,7 +14,8 @@ use super::hold_token::HoldToken;
 use crate::app::App;
 use crate::domain::slots::nearest;
 use crate::domain::{
-    Booking, Claim, Counter, Day, EventType, HostDays, HostItems, Integration, IntegrationId, Span, Tenant, Tick,
+    Booking, Claim, Counter, Day, EventType, HostDays, HostItems, Integration, IntegrationId, Span, Tenant,
+    Tick,
 };
 use crate::flows::integrations::session::AccessError;
 use crate::flows::slots::availability::{
@@ -99,8 +100,7 @@ async fn read_wave(app: &App, placement: &Placement<'_>) -> Result<JointAvailabi
     let Placement { tenant, claim, slot, .. } = placement;
     let counter = counter_to_read(app, placement, slot.start).await?;
     let hosts = futures::future::try_join_all(claim.hosts().map(|host| app.store.host(tenant, host)));
-    let (hosts, days) =
-        tokio::try_join!(hosts, app.store.days_of_claim(tenant, claim, counter.as_ref()))?;
+    let (hosts, days) = tokio::try_join!(hosts, app.store.days_of_claim(tenant, claim, counter.as_ref()))?;
     let mut read = Vec::with_capacity(days.len());
     for (host, days) in hosts.into_iter().zip(days) {
         let mut host = host.ok_or(BookingError::UnknownEventType)?;
@@ -128,11 +128,8 @@ async fn counter_to_read(
     let organizer = event_type.hosts.organizer();
     let items = app.store.host_remembered(tenant, organizer).await?;
     let date = items.and_then(|items| counted_date(&items, event_type, start));
-    let counter = |date| Counter::EventTypeDay {
-        host: organizer.clone(),
-        event_type: event_type.slug.clone(),
-        date,
-    };
+    let counter =
+        |date| Counter::EventTypeDay { host: organizer.clone(), event_type: event_type.slug.clone(), date };
     Ok(date.map(counter))
 }
 
@@ -141,11 +138,7 @@ fn has_bits_of_others(host: &HostItems, days: &HostDays) -> bool {
     days.days.iter().flat_map(|day| &day.busy).any(|(id, _)| !counts(id))
 }
 
-async fn check(
-    app: &App,
-    placement: &Placement<'_>,
-    available: &JointAvailability,
-) -> Result<(), Refused> {
+async fn check(app: &App, placement: &Placement<'_>, available: &JointAvailability) -> Result<(), Refused> {
     let Placement { event_type, slot, claim, rules, .. } = placement;
     let by_rules = || match rules {
         Rules::Offered => available.may_take(event_type, slot.start, slot.len()),

@@ -107,7 +107,11 @@ async fn shift_once(
     if booking.span() == slot {
         return Ok(Some((before.clone(), request_lease(now))));
     }
-    if scope.is_staff() { booking.may_move(now)? } else { booking.guest_may_move(now)? }
+    if scope.is_staff() {
+        booking.may_move(now)?
+    } else {
+        booking.guest_may_move(now)?
+    }
     let agreed = booking.agreed(today);
     let claim = Claim::over(&agreed.hosts, agreed.occupied_span(slot.start, slot.len()));
     if !claim.is_sound() {

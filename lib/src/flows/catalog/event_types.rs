@@ -36,11 +36,7 @@ pub async fn find_event_type(
 }
 
 /// Makes an event type; its revision is given here.
-pub async fn add_event_type(
-    app: &App,
-    scope: &Scope,
-    new: &EventType,
-) -> Result<EventType, CatalogError> {
+pub async fn add_event_type(app: &App, scope: &Scope, new: &EventType) -> Result<EventType, CatalogError> {
     let tenant = scope.tenant();
     let new = EventType { revision: 1, archived: false, was_moved: false, ..new.clone() };
     change(|| async {
@@ -99,8 +95,7 @@ pub async fn remove_event_type(
         let before = find_event_type(app, scope, slug).await?;
         expected.check(Some(before.revision))?;
         let organizer = before.hosts.organizer();
-        let is_kept =
-            before.was_moved || app.store.has_bookings_of(tenant, organizer, Some(slug)).await?;
+        let is_kept = before.was_moved || app.store.has_bookings_of(tenant, organizer, Some(slug)).await?;
         if is_kept && before.archived {
             return Ok(Some(Removed::Archived(before)));
         }
@@ -117,11 +112,7 @@ pub async fn remove_event_type(
 }
 
 /// Whether an event type can be as it is to be; gives its hosts.
-async fn check(
-    app: &App,
-    scope: &Scope,
-    event_type: &EventType,
-) -> Result<Vec<HostItems>, CatalogError> {
+async fn check(app: &App, scope: &Scope, event_type: &EventType) -> Result<Vec<HostItems>, CatalogError> {
     event_type.check().map_err(CatalogError::Wrong)?;
     let mut hosts = Vec::with_capacity(event_type.hosts.count());
     for host in event_type.hosts.iter() {

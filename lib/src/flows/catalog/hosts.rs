@@ -1,9 +1,12 @@
 //! Hosts. An admin makes and removes them; a host may look after its own.
 
+use chrono::TimeDelta;
+
 use super::{CatalogError, Expected, Removed, named, new_id};
 use crate::app::App;
 use crate::domain::{
-    Host, HostId, HostItems, HostSchedule, IntegrationStatus, Scope, Schedule, ScheduleId, Tenant, Week,
+    AgendaEntry, Host, HostId, HostItems, HostSchedule, IntegrationStatus, Schedule, ScheduleId, Scope,
+    Tenant, Tick, Ticks, Week,
 };
 use crate::flows::change::{change, unless_lost};
 use crate::store::Page;
@@ -41,11 +44,7 @@ pub async fn find_host(app: &App, scope: &Scope, id: &HostId) -> Result<Host, Ca
 }
 
 /// A host with everything of its own.
-pub(super) async fn items(
-    app: &App,
-    scope: &Scope,
-    id: &HostId,
-) -> Result<HostItems, CatalogError> {
+pub(super) async fn items(app: &App, scope: &Scope, id: &HostId) -> Result<HostItems, CatalogError> {
     let tenant = scope.tenant();
     if !scope.covers_host(id) {
         return Err(CatalogError::UnknownHost);
@@ -116,7 +115,8 @@ pub async fn change_host(
     .await
 }
 
-/// Removes a host whom nothing needs any more, or archives one whom bookings refer to.
+/// Removes a host whom nothing needs any more, or archives one whom past bookings refer to. While there are bookings to
+/// come it stays.
 pub async fn remove_host(
     app: &App,
     tenant: &Tenant,
@@ -144,14 +144,23 @@ pub async fn remove_host(
     .await
 }
 
-/// Live event types and integrations need their host. Read after the host: see `store::catalog_writes`.
+/// Live event types, integrations and bookings to come need their host. Read after the host: see
+/// `store::catalog_writes`.
 async fn check_unused(app: &App, tenant: &Tenant, items: &HostItems) -> Result<(), CatalogError> {
     let is_over = |status| matches!(status, IntegrationStatus::Disconnected);
     let integrations =
         items.integrations.iter().filter(|integration| !is_over(integration.status) || integration.clearing);
     let event_types = app.store.event_types_strong(tenant).await?;
     let live = event_types.iter().filter(|found| found.hosts.contains(&items.host.id) && !found.archived);
-    let users: Vec<_> =
-        live.map(|found| found.slug.as_str()).chain(integrations.map(|found| found.id.as_str())).collect();
+    let now = app.clock.now();
+    let is_to_come = |entry: &AgendaEntry| entry.status.holds_cells() && now < entry.end.instant();
+    let begun = now - TimeDelta::minutes(Ticks::LONGEST_CLAIM.minutes().into());
+    let from = Some(Tick::floor(begun));
+    let booked = app.store.find_in_agenda(tenant, &items.host.id, from, is_to_come).await?;
+    let users: Vec<_> = live
+        .map(|found| found.slug.as_str())
+        .chain(integrations.map(|found| found.id.as_str()))
+        .chain(booked.iter().map(|entry| entry.booking.as_str()))
+        .collect();
     if users.is_empty() { Ok(()) } else { Err(CatalogError::InUse(named(users))) }
 }

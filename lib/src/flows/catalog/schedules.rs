@@ -37,22 +37,14 @@ pub async fn list_schedules(
 }
 
 /// One schedule.
-pub async fn find_schedule(
-    app: &App,
-    scope: &Scope,
-    id: &ScheduleId,
-) -> Result<HostSchedule, CatalogError> {
+pub async fn find_schedule(app: &App, scope: &Scope, id: &ScheduleId) -> Result<HostSchedule, CatalogError> {
     let tenant = scope.tenant();
     let found = app.store.schedule(tenant, id).await?.filter(|schedule| scope.covers_host(&schedule.host));
     found.ok_or(CatalogError::UnknownSchedule)
 }
 
 /// Makes a schedule.
-pub async fn add_schedule(
-    app: &App,
-    scope: &Scope,
-    new: &NewSchedule,
-) -> Result<HostSchedule, CatalogError> {
+pub async fn add_schedule(app: &App, scope: &Scope, new: &NewSchedule) -> Result<HostSchedule, CatalogError> {
     let tenant = scope.tenant();
     let schedule = HostSchedule {
         id: new_id("sch_")?,
@@ -67,7 +59,8 @@ pub async fn add_schedule(
         if items.schedules.len() >= MOST_SCHEDULES {
             return Err(CatalogError::TooManySchedules);
         }
-        Ok(unless_lost(app.store.add_schedule(tenant, &items.host, &schedule).await)?.map(|()| schedule.clone()))
+        Ok(unless_lost(app.store.add_schedule(tenant, &items.host, &schedule).await)?
+            .map(|()| schedule.clone()))
     })
     .await
 }

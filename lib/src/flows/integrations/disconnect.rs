@@ -8,9 +8,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::calendars::{CalendarError, CalendarId, Notify, OwnEvent};
-use crate::domain::{
-    Day, EventLink, Integration, IntegrationId, IntegrationStatus, Scope, Shown, Tick,
-};
+use crate::domain::{Day, EventLink, Integration, IntegrationId, IntegrationStatus, Scope, Shown, Tick};
 use crate::flows::change::unless_lost;
 use crate::flows::integrations::session::{AccessError, REFRESH, Session, open, through};
 use crate::flows::integrations::settings::{IntegrationError, change_integration};

@@ -117,7 +117,9 @@ pub(in crate::flows) async fn void_exports(
         }
         let id = &job.id;
         let job = change(|| async move {
-            let Some(before) = app.store.job(tenant, id).await? else { return Ok::<_, StoreError>(Some(None)) };
+            let Some(before) = app.store.job(tenant, id).await? else {
+                return Ok::<_, StoreError>(Some(None));
+            };
             let kind = JobKind::ExportGuest { email: String::new() };
             let (status, rev) = (JobStatus::Void, before.rev + 1);
             let after = Job { kind, status, rev, due_at: None, lease: None, ..before.clone() };

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::calendars::{Busy, BusyQuery, CalendarError, CalendarId, Notify, OwnEvent};
 use crate::domain::{
-    AgendaEntry, Booking, BookingId, Day, DayBits, EntryKey, Integration, IntegrationStatus, Lease, Span, Tick,
-    Ticks,
+    AgendaEntry, Booking, BookingId, Day, DayBits, EntryKey, Integration, IntegrationStatus, Lease, Span,
+    Tick, Ticks,
 };
 use crate::flows::integrations::session::{AccessError, Session, through};
 use crate::flows::keys::KeyError;
@@ -258,12 +258,15 @@ async fn entries_of(
         bookings.values().map(|booking| EntryKey::of(booking, &integration.host)).collect();
     let found = app.store.entries(&keys).await?;
     let mut entries: HashMap<_, _> = found.into_iter().map(|entry| (entry.booking.clone(), entry)).collect();
-    for booking in bookings.values().filter(|booking| booking.claim.hosts().any(|host| *host == integration.host)) {
+    for booking in
+        bookings.values().filter(|booking| booking.claim.hosts().any(|host| *host == integration.host))
+    {
         if !entries.contains_key(&booking.id) {
             let record = app.store.booking_record(&booking.tenant, &booking.id).await?;
             let own = record.into_iter().flat_map(|record| record.entries);
             entries.extend(
-                own.filter(|entry| entry.host == integration.host).map(|entry| (entry.booking.clone(), entry)),
+                own.filter(|entry| entry.host == integration.host)
+                    .map(|entry| (entry.booking.clone(), entry)),
             );
         }
     }

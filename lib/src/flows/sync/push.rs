@@ -316,11 +316,8 @@ impl<'a> Worker<'a> {
         let Some(at) = wanted.or(standing).or_else(|| pending().chain(leftover()).next()) else {
             return Ok(Outcome::Removed);
         };
-        let found = self
-            .app
-            .store
-            .integration_with_tokens(&booking.tenant, &entry.host, &at.integration)
-            .await?;
+        let found =
+            self.app.store.integration_with_tokens(&booking.tenant, &entry.host, &at.integration).await?;
         let Some((integration, tokens)) = found else { return Ok(Outcome::GivenUp) };
         match integration.status {
             // The disconnect removes what was written.
@@ -595,8 +592,7 @@ fn apply_outcome(
             let nth = entry.failures + 1;
             let answer = conference::on_polled(nth, answer);
             after.failures = if answer == Conference::Pending { nth } else { 0 };
-            after.due_at =
-                (answer == Conference::Pending).then(|| conference::next_read(nth, None, now));
+            after.due_at = (answer == Conference::Pending).then(|| conference::next_read(nth, None, now));
             conference = Some(answer);
         }
         Outcome::Removed => {
@@ -604,7 +600,8 @@ fn apply_outcome(
             after.seen_absent |=
                 after.link.is_some() || !after.attempts.is_empty() || !after.leftovers.is_empty();
             if let Some(link) = &mut after.link {
-                link.shown = Shown { version: booking.version, absent: true, etag: None, ..link.shown.clone() };
+                link.shown =
+                    Shown { version: booking.version, absent: true, etag: None, ..link.shown.clone() };
                 after.generation = after.generation.max(link.generation + 1);
             }
             after.leftovers.clear();
@@ -639,8 +636,8 @@ fn apply_outcome(
             let nth = entry.failures + 1;
             let answer = conference::on_polled(nth, Conference::Pending);
             after.failures = nth;
-            after.due_at = (answer == Conference::Pending)
-                .then(|| conference::next_read(nth, error.retry_after(), now));
+            after.due_at =
+                (answer == Conference::Pending).then(|| conference::next_read(nth, error.retry_after(), now));
             conference = Some(answer);
         }
         Outcome::Later(error) => {

@@ -46,7 +46,9 @@ pub async fn relay(app: &App, changes: &[Change]) -> Result<usize, RelayError> {
                 }
                 events.push(booking_event(change.at, before, after));
             }
-            Some(News::Integration(before, after)) => events.push(integration_event(change.at, before, after)),
+            Some(News::Integration(before, after)) => {
+                events.push(integration_event(change.at, before, after))
+            }
             None => {}
         }
     }

@@ -7,8 +7,8 @@ mod pages;
 mod paging;
 
 pub use bookings::{
-    AvailabilityParams, BookingPatch, BookingRequest, BookingsParams, GuestJobRequest, JobParams,
-    GuestRequest, HoldRequest, ReasonRequest, ReleaseRequest, RescheduleRequest,
+    AvailabilityParams, BookingPatch, BookingRequest, BookingsParams, GuestJobRequest, GuestRequest,
+    HoldRequest, JobParams, ReasonRequest, ReleaseRequest, RescheduleRequest,
 };
 pub use catalog::{
     DayHoursRequest, HostPatch, HostRequest, HostsQuery, HoursRequest, SchedulePatch, ScheduleRequest,

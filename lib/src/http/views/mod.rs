@@ -19,7 +19,9 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::calendars::CalendarInfo;
-use crate::domain::{Actor, Booking, BookingRecord, CalendarSync, Cells, Conference, HostCells, Integration, Job, Span};
+use crate::domain::{
+    Actor, Booking, BookingRecord, CalendarSync, Cells, Conference, HostCells, Integration, Job, Span,
+};
 use crate::flows::{Booked, Checked, Hold, JobResults, ManageToken, Pulled, Started};
 use crate::http::problem::Problem;
 use crate::http::requests::cursor;
@@ -384,10 +386,7 @@ impl From<(Booking, Vec<HistoryEntry>)> for HistoryView {
             integration,
             action: "created".to_owned(),
             changes: ChangesView {
-                status: Some(StatusChangeView {
-                    from: None,
-                    to: status.unwrap_or(booking.status).as_str(),
-                }),
+                status: Some(StatusChangeView { from: None, to: status.unwrap_or(booking.status).as_str() }),
                 time: Some(TimeChangeView { from: None, to: slot(span.unwrap_or(booking.span())) }),
             },
         };
@@ -400,9 +399,10 @@ impl From<(Booking, Vec<HistoryEntry>)> for HistoryView {
                 integration,
                 action: entry.action.clone(),
                 changes: ChangesView {
-                    status: entry
-                        .from_status
-                        .map(|from| StatusChangeView { from: Some(from.as_str()), to: entry.status.as_str() }),
+                    status: entry.from_status.map(|from| StatusChangeView {
+                        from: Some(from.as_str()),
+                        to: entry.status.as_str(),
+                    }),
                     time: entry
                         .from_span
                         .map(|from| TimeChangeView { from: Some(slot(from)), to: slot(entry.span) }),
@@ -485,7 +485,10 @@ impl From<(Job, JobResults, Option<u32>)> for JobView {
         let result = match results {
             JobResults::Bookings(bookings) => {
                 let view = |booking| BookingView::new(booking, CalendarSync::Off);
-                JobResultView { bookings: Some(bookings.into_iter().map(view).collect()), ..Default::default() }
+                JobResultView {
+                    bookings: Some(bookings.into_iter().map(view).collect()),
+                    ..Default::default()
+                }
             }
             JobResults::Erased(found) => JobResultView {
                 erased: Some(found.erased.into_iter().map(String::from).collect()),
