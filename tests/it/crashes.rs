@@ -1038,7 +1038,7 @@ async fn a_job_dies(app: &TestApp) -> JobId {
         for job in app.app().store.jobs(&tenant()).await.unwrap() {
             assert_eq!(job.status, JobStatus::Done, "{point:?} {death:?}");
             let page = app.app().store.job_results(&tenant(), &job.id, 1).await.unwrap();
-            let found: Vec<Booking> = serde_json::from_str(&page.unwrap()).unwrap();
+            let found: Vec<BookingRecord> = serde_json::from_str(&page.unwrap()).unwrap();
             assert_eq!((found.len(), job.done, job.pages), (1, 1, 1), "{point:?} {death:?}");
             last = job.id;
         }

@@ -7,6 +7,7 @@
     reason = "a test that finds something else than it says is to stop"
 )]
 
+mod agenda;
 mod any_route;
 mod auth;
 mod bad_input;
@@ -28,6 +29,7 @@ mod examples;
 mod faults;
 mod ics;
 mod isolation;
+mod jobs;
 mod lambda;
 mod life;
 mod once;

@@ -349,7 +349,7 @@ impl AgendaEntry {
 }
 
 /// A booking with its agenda entries, one for each host in the booking's order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BookingRecord {
     /// The booking.
     pub booking: Booking,

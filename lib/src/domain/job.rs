@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, JobId, Lease, Tenant};
+use super::{Actor, BookingId, JobId, Lease, Tenant};
 
 /// What a job does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,18 @@ impl JobStatus {
     }
 }
 
+/// A page that is decided and not done yet. What it changes must be written down first: bookings that are erased are not
+/// found again by the guest's address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedPage {
+    /// What it is about.
+    pub bookings: Vec<BookingId>,
+    /// How many bookings were looked at for it.
+    pub looked_at: u64,
+    /// Where to go on behind it; `None` at the end.
+    pub next: Option<String>,
+}
+
 /// A job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
@@ -75,6 +87,9 @@ pub struct Job {
     /// Where to go on; `None` at the beginning.
     #[serde(default)]
     pub cursor: Option<String>,
+    /// The page that is being done, where that changes something.
+    #[serde(default)]
+    pub planned: Option<PlannedPage>,
     /// How many bookings it has looked at.
     #[serde(default)]
     pub done: u64,
@@ -110,6 +125,7 @@ impl Job {
             created_at: now,
             rev: 1,
             cursor: None,
+            planned: None,
             done: 0,
             total: None,
             pages: 0,

@@ -3,7 +3,7 @@
 use super::guests::Erased;
 use super::run::begin_job;
 use crate::app::App;
-use crate::domain::{Booking, Job, JobId, JobKind, Scope};
+use crate::domain::{BookingRecord, Job, JobId, JobKind, Scope};
 use crate::flows::bookings::error::BookingError;
 use crate::flows::catalog::new_id;
 use crate::store::StoreError;
@@ -12,7 +12,7 @@ use crate::store::StoreError;
 #[derive(Clone, Debug, PartialEq)]
 pub enum JobResults {
     /// The guest's bookings in the order of their start.
-    Bookings(Vec<Booking>),
+    Bookings(Vec<BookingRecord>),
     /// What was erased.
     Erased(Erased),
 }

@@ -1,19 +1,20 @@
 //! Runs jobs: takes the lease, does page after page until the deadline, and leaves the rest due.
 //!
 //! A page's results and the cursor behind it are one write under the job's `rev`. So a job that is killed goes on behind
-//! its last page, and a worker that was overtaken records nothing.
+//! its last page, and a worker that was overtaken records nothing. A page that changes bookings is written down before
+//! the first of them is changed: done again, it is about the same ones.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::time::Instant;
 
-use super::guests::{Page, erase_page, export_page, void_exports};
+use super::guests::{Page, erase_page, export_page, plan_erasure, void_exports};
 use crate::app::App;
 use crate::domain::{Job, JobId, JobKind, JobStatus, Tenant};
 use crate::flows::bookings::error::BookingError;
 use crate::flows::change::unless_lost;
-use crate::store::{BookingCursor, StoreError, new_lease};
+use crate::store::{StoreError, new_lease};
 
 /// Longer than a run; a worker that is still silent then is gone.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -58,11 +59,24 @@ async fn run(app: &App, job: Job, deadline: Instant) -> Result<Job, BookingError
     if !commit(app, &job, &leased, None).await? {
         return Ok(job);
     }
-    let mut job = leased;
+    let (mut job, mut read) = (leased, Vec::new());
     loop {
-        let page = match &job.kind {
-            JobKind::ExportGuest { email } => export_page(app, &job, email).await?,
-            JobKind::EraseGuest { email } => erase_page(app, &job, email).await?,
+        let page = match (&job.kind, &job.planned) {
+            (JobKind::ExportGuest { email }, _) => export_page(app, &job, email).await?,
+            (JobKind::EraseGuest { email }, Some(planned)) => {
+                erase_page(app, &job.tenant, email, planned, std::mem::take(&mut read)).await?
+            }
+            (JobKind::EraseGuest { email }, None) => {
+                let (records, planned) = plan_erasure(app, &job, email).await?;
+                let is_empty = records.is_empty();
+                let rev = job.rev + u64::from(!is_empty);
+                let after = Job { planned: Some(planned), rev, ..job.clone() };
+                if !is_empty && !commit(app, &job, &after, None).await? {
+                    return Ok(job);
+                }
+                (job, read) = (after, records);
+                continue;
+            }
         };
         let mut after = behind(&job, &page);
         if page.next.is_none() {
@@ -85,7 +99,8 @@ async fn run(app: &App, job: Job, deadline: Instant) -> Result<Job, BookingError
 fn behind(job: &Job, page: &Page) -> Job {
     Job {
         rev: job.rev + 1,
-        cursor: page.next.as_ref().map(BookingCursor::to_string).or_else(|| job.cursor.clone()),
+        cursor: page.next.clone().or_else(|| job.cursor.clone()),
+        planned: None,
         done: job.done + page.looked_at,
         pages: job.pages + u32::from(page.results.is_some()),
         ..job.clone()

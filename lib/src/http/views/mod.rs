@@ -483,13 +483,10 @@ impl From<Job> for JobView {
 impl From<(Job, JobResults, Option<u32>)> for JobView {
     fn from((job, results, next): (Job, JobResults, Option<u32>)) -> Self {
         let result = match results {
-            JobResults::Bookings(bookings) => {
-                let view = |booking| BookingView::new(booking, CalendarSync::Off);
-                JobResultView {
-                    bookings: Some(bookings.into_iter().map(view).collect()),
-                    ..Default::default()
-                }
-            }
+            JobResults::Bookings(records) => JobResultView {
+                bookings: Some(records.into_iter().map(BookingView::from).collect()),
+                ..Default::default()
+            },
             JobResults::Erased(found) => JobResultView {
                 erased: Some(found.erased.into_iter().map(String::from).collect()),
                 kept: Some(found.kept.into_iter().map(String::from).collect()),

@@ -1,0 +1,388 @@
+//! Agenda entries: they are read strongly, each is pushed by itself, and a push that was overtaken loses nothing, at a
+//! provider that takes our names of events and at one that gives its own.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use fakes::When;
+use holdfast::App;
+use holdfast::calendars::{
+    Account, Authorize, Busy, BusyQuery, Calendar, CalendarError, CalendarId, CalendarInfo, Calendars, Call,
+    EventDraft, EventId, Grant, Notify, OwnEvent, Placed,
+};
+use holdfast::domain::{
+    AgendaEntry, BookingId, BookingRecord, BookingStatus, CalendarRef, CalendarSync, EntryKey, EventRef,
+    Guest, HostId, IntegrationId, Provider, Scope, Span, Tenant, Tick,
+};
+use holdfast::flows::{BookRequest, NewTime, SlotRequest, Wanted, book, push, reschedule, transition};
+use reqwest::Method;
+use secrecy::SecretString;
+use serde_json::json;
+use tests::{ADA, ADA_ACCOUNT, Callee, Death, Point, TENANT, TestApp, guest};
+use tokio::time::Instant;
+use url::Url;
+
+const TEN: &str = "2026-11-24T10:00:00Z";
+const THREE: &str = "2026-11-25T15:00:00Z";
+
+/// Google behind a provider that names events itself and keeps to the key under which one is created.
+#[derive(Clone, Debug)]
+struct OwnNames(Calendars);
+
+impl OwnNames {
+    fn inner(&self) -> &dyn Calendar {
+        self.0.of(Provider::Google).expect("Google")
+    }
+
+    /// What it calls an event of Google's: nothing that a key could be read from.
+    fn outside(id: &EventId) -> EventId {
+        let name: String = id.as_str().chars().rev().collect();
+        format!("AAMk_{name}").parse().unwrap()
+    }
+
+    fn inside(id: &EventId) -> Result<EventId, CalendarError> {
+        let name = id.as_str().strip_prefix("AAMk_").ok_or(CalendarError::NotFound)?;
+        Ok(name.chars().rev().collect::<String>().parse().unwrap())
+    }
+
+    fn placed(placed: Placed) -> Placed {
+        Placed { id: Self::outside(&placed.id), ..placed }
+    }
+}
+
+#[async_trait]
+impl Calendar for OwnNames {
+    fn authorize_url(&self, authorize: &Authorize<'_>) -> Url {
+        self.inner().authorize_url(authorize)
+    }
+
+    fn missing_scopes(&self, granted: &[String]) -> Vec<&'static str> {
+        self.inner().missing_scopes(granted)
+    }
+
+    async fn exchange(
+        &self,
+        code: &SecretString,
+        verifier: &SecretString,
+        redirect_uri: &str,
+        deadline: Instant,
+    ) -> Result<Grant, CalendarError> {
+        self.inner().exchange(code, verifier, redirect_uri, deadline).await
+    }
+
+    async fn refresh(&self, refresh: &SecretString, deadline: Instant) -> Result<Grant, CalendarError> {
+        self.inner().refresh(refresh, deadline).await
+    }
+
+    async fn revoke(&self, token: &SecretString, deadline: Instant) -> Result<(), CalendarError> {
+        self.inner().revoke(token, deadline).await
+    }
+
+    async fn account(&self, call: Call<'_>) -> Result<Account, CalendarError> {
+        self.inner().account(call).await
+    }
+
+    async fn calendars(&self, call: Call<'_>) -> Result<Vec<CalendarInfo>, CalendarError> {
+        self.inner().calendars(call).await
+    }
+
+    async fn busy(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError> {
+        self.inner().busy(call, query).await
+    }
+
+    async fn own_events(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        integration: &IntegrationId,
+        from: DateTime<Utc>,
+    ) -> Result<Vec<OwnEvent>, CalendarError> {
+        self.inner().own_events(call, calendar, integration, from).await
+    }
+
+    async fn event(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        id: &EventId,
+    ) -> Result<Placed, CalendarError> {
+        self.inner().event(call, calendar, &Self::inside(id)?).await.map(Self::placed)
+    }
+
+    async fn find_event(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        draft: &EventDraft,
+    ) -> Result<Placed, CalendarError> {
+        self.inner().find_event(call, calendar, draft).await.map(Self::placed)
+    }
+
+    async fn insert_event(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        draft: &EventDraft,
+    ) -> Result<Placed, CalendarError> {
+        self.inner().insert_event(call, calendar, draft).await.map(Self::placed)
+    }
+
+    async fn update_event(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        id: &EventId,
+        draft: &EventDraft,
+    ) -> Result<Placed, CalendarError> {
+        self.inner().update_event(call, calendar, &Self::inside(id)?, draft).await.map(Self::placed)
+    }
+
+    async fn delete_event(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        id: &EventId,
+        notify: Notify,
+    ) -> Result<(), CalendarError> {
+        self.inner().delete_event(call, calendar, &Self::inside(id)?, notify).await
+    }
+}
+
+/// Who names events.
+#[derive(Clone, Copy, Debug)]
+enum Names {
+    /// We do.
+    Ours,
+    /// The provider.
+    Theirs,
+}
+
+/// The same process at such a provider.
+fn at(names: Names, mut process: App) -> App {
+    if let Names::Theirs = names {
+        process.calendars = Calendars::new(Some(Arc::new(OwnNames(process.calendars.clone()))));
+    }
+    process
+}
+
+async fn connected() -> TestApp {
+    let app = TestApp::without_stream().await;
+    app.connect(ADA, ADA_ACCOUNT).await;
+    app
+}
+
+fn admin() -> Scope {
+    Scope::Tenant(tenant())
+}
+
+fn tenant() -> Tenant {
+    TENANT.parse().unwrap()
+}
+
+fn ada() -> HostId {
+    ADA.parse().unwrap()
+}
+
+fn tick(instant: &str) -> Tick {
+    Tick::exact(instant.parse().unwrap()).unwrap()
+}
+
+fn request(start: &str) -> BookRequest {
+    let guest: Guest = serde_json::from_value(guest()).unwrap();
+    let slot = SlotRequest { event_type: "intro".parse().unwrap(), start: tick(start), length: None };
+    let wanted = Wanted::Slot(slot);
+    BookRequest { wanted, guest, answers: None, notes: None, metadata: None, sync_to_calendar: true }
+}
+
+async fn booked_by(process: App) -> BookingRecord {
+    book(&process, &Scope::Public(tenant()), &request(TEN), None).await.unwrap().record
+}
+
+/// The only booking with its entries.
+async fn record(app: &TestApp) -> BookingRecord {
+    let mut all = app.bookings().await;
+    assert_eq!(all.len(), 1);
+    all.remove(0)
+}
+
+/// Ada's agenda of the days of the tests.
+async fn agenda(app: &TestApp) -> Vec<AgendaEntry> {
+    let window = Span::new(tick("2026-11-24T00:00:00Z"), tick("2026-11-28T00:00:00Z"));
+    app.app().store.agenda(&app.tenant(), &ada(), window).await.unwrap()
+}
+
+/// Pushes as the queue would, minute after minute, until nothing is due any more.
+async fn push_until_done(app: &TestApp, names: Names) {
+    for _ in 0..6 {
+        app.pass(TimeDelta::minutes(1));
+        let key = record(app).await.entries[0].key();
+        push(&at(names, app.process()), &key).await.unwrap();
+    }
+    assert_eq!(record(app).await.entries[0].due_at, None);
+}
+
+/// The times of our events in Ada's calendar.
+fn events(app: &TestApp) -> Vec<String> {
+    let start = |event: serde_json::Value| event["start"]["dateTime"].as_str().unwrap().to_owned();
+    app.our_events(ADA_ACCOUNT, ADA_ACCOUNT).into_iter().map(start).collect()
+}
+
+#[tokio::test]
+async fn a_booking_made_a_moment_ago_is_in_its_hosts_agenda_and_moves_with_it() {
+    let app = connected().await;
+    let booking = app.book_slot("intro", TEN).await.expect(201).clone();
+    let id: BookingId = booking["id"].as_str().unwrap().parse().unwrap();
+    let found = agenda(&app).await;
+    assert_eq!(
+        found.iter().map(|entry| (&entry.booking, entry.start)).collect::<Vec<_>>(),
+        [(&id, tick(TEN))]
+    );
+    app.reschedule(&booking, THREE).await.expect(200);
+    let found = agenda(&app).await;
+    assert_eq!(
+        found.iter().map(|entry| (&entry.booking, entry.start)).collect::<Vec<_>>(),
+        [(&id, tick(THREE))]
+    );
+    app.cancel_as_admin(&id).await.expect(200);
+    let found = agenda(&app).await;
+    assert_eq!(found.iter().map(|entry| entry.status).collect::<Vec<_>>(), [BookingStatus::Cancelled]);
+}
+
+#[tokio::test]
+async fn a_list_reads_an_entry_that_moved_meanwhile_again() {
+    let app = connected().await;
+    let booking = app.book_slot("intro", TEN).await.expect(201).clone();
+    // A reader stands between the bookings and their entries while one of them moves.
+    let mut entries = app.local.dynamodb.faults.gate("BatchGetItem", When::Before);
+    let (listed, ()) = futures::join!(app.admin(Method::GET, "/v1/bookings", None), async {
+        entries.reached().await;
+        let to = NewTime { start: tick(THREE), length: None };
+        let id = booking["id"].as_str().unwrap().parse().unwrap();
+        reschedule(&app.process(), &admin(), &id, to, None).await.unwrap();
+        entries.open();
+    });
+    let listed = &listed.expect(200)["bookings"][0];
+    assert_eq!((&listed["calendar_sync"], &listed["start"]), (&json!("synced"), &json!(THREE)));
+}
+
+#[tokio::test]
+async fn a_parked_push_does_not_delay_an_answers_deadline() {
+    let app = connected().await;
+    let asked = json!({
+        "slug": "asked", "hosts": [ADA], "title": "Asked", "lengths": [30], "interval": 30, "window_days": 60,
+        "active": true, "needs_confirmation": true, "confirm_within": 30,
+    });
+    let asked = serde_json::from_value(asked).unwrap();
+    app.app().store.put_event_type(&app.tenant(), &asked).await.unwrap();
+    app.book_slot("asked", TEN).await.expect(201);
+    // An event of it is to be removed, and the host would have to connect again first.
+    let before = record(&app).await;
+    let entry = &before.entries[0];
+    let integration = app.integrations(ADA).await[0]["id"].as_str().unwrap().parse().unwrap();
+    let event = EventRef {
+        at: CalendarRef { integration, calendar: ADA_ACCOUNT.to_owned() },
+        event: "x1".to_owned(),
+    };
+    let parked = Some(app.now() + TimeDelta::hours(5));
+    let after = AgendaEntry { due_at: parked, leftovers: vec![event], ..entry.clone() };
+    app.app().store.change_entry(entry, after).await.unwrap();
+    app.tick_for(29).await;
+    assert_eq!(record(&app).await.booking.status, BookingStatus::Pending);
+    app.tick_for(3).await;
+    let after = record(&app).await;
+    assert_eq!(after.booking.status, BookingStatus::Declined);
+    assert!(
+        !after.entries[0].leftovers.is_empty() || after.entries[0].due_at.is_none(),
+        "nothing is forgotten"
+    );
+}
+
+#[tokio::test]
+async fn an_insert_whose_answer_is_lost_while_the_guest_cancels_leaves_no_event() {
+    for names in [Names::Ours, Names::Theirs] {
+        for death in Death::ALL {
+            let app = connected().await;
+            let point = Point { callee: Callee::Google, op: "events.insert".to_owned(), nth: 0 };
+            let crashed = app.crash(&point, death, move |process| booked_by(at(names, process))).await;
+            let before = record(&app).await;
+            assert_eq!(before.entries[0].attempts.len(), 1, "{names:?} {death:?}");
+            let process = at(names, app.process());
+            let id = before.booking.id.clone();
+            transition(&process, &admin(), &id, BookingStatus::Cancelled, None).await.unwrap();
+            let overtaken = record(&app).await;
+            assert!(overtaken.entries[0].due_at.is_some(), "{names:?} {death:?}: it stays due");
+            assert_eq!(overtaken.calendar_sync(), CalendarSync::Pending, "{names:?} {death:?}");
+            crashed.arrive();
+            push_until_done(&app, names).await;
+            assert_eq!(events(&app), <[&str; 0]>::default(), "{names:?} {death:?}");
+            let after = record(&app).await;
+            assert_eq!(after.calendar_sync(), CalendarSync::Synced, "{names:?} {death:?}");
+            assert_eq!(app.broken().await, Vec::<String>::new());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_insert_whose_answer_is_lost_while_the_booking_moves_leaves_one_event_at_the_new_time() {
+    for names in [Names::Ours, Names::Theirs] {
+        for death in Death::ALL {
+            let app = connected().await;
+            let point = Point { callee: Callee::Google, op: "events.insert".to_owned(), nth: 0 };
+            let crashed = app.crash(&point, death, move |process| booked_by(at(names, process))).await;
+            let process = at(names, app.process());
+            let (id, to) = (record(&app).await.booking.id, NewTime { start: tick(THREE), length: None });
+            reschedule(&process, &admin(), &id, to, None).await.unwrap();
+            let overtaken = record(&app).await;
+            assert!(overtaken.entries[0].due_at.is_some(), "{names:?} {death:?}: it stays due");
+            assert!(
+                !overtaken.entries[0].attempts.is_empty(),
+                "{names:?} {death:?}: nor is the attempt forgotten"
+            );
+            crashed.arrive();
+            push_until_done(&app, names).await;
+            let found = events(&app);
+            assert_eq!(found.len(), 1, "{names:?} {death:?}: {found:?}");
+            assert_eq!(tick(&found[0]), tick(THREE), "{names:?} {death:?}");
+            assert_eq!(record(&app).await.calendar_sync(), CalendarSync::Synced, "{names:?} {death:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_push_that_a_move_or_a_cancel_overtakes_at_work_brings_about_what_is_wanted_now() {
+    for names in [Names::Ours, Names::Theirs] {
+        for when in [When::Before, When::After] {
+            for to in [Some(NewTime { start: tick(THREE), length: None }), None] {
+                let app = connected().await;
+                let mut insert = app.google().faults.gate("events.insert", when);
+                let (made, ()) = futures::join!(booked_by(at(names, app.process())), async {
+                    insert.reached().await;
+                    let (process, id) = (at(names, app.process()), record(&app).await.booking.id);
+                    match to {
+                        Some(to) => drop(reschedule(&process, &admin(), &id, to, None).await.unwrap()),
+                        None => drop(
+                            transition(&process, &admin(), &id, BookingStatus::Cancelled, None)
+                                .await
+                                .unwrap(),
+                        ),
+                    }
+                    insert.open();
+                });
+                let wanted = usize::from(to.is_some());
+                assert_eq!(events(&app).len(), wanted, "{names:?} {when:?} {to:?}");
+                let name = made.event().map(|link| link.event.event.clone()).unwrap_or_default();
+                assert_eq!(
+                    name.starts_with("AAMk_"),
+                    matches!(names, Names::Theirs) && to.is_some(),
+                    "recorded under the provider's name"
+                );
+                push_until_done(&app, names).await;
+                assert_eq!(events(&app).len(), wanted, "{names:?} {when:?} {to:?}");
+                assert_eq!(record(&app).await.calendar_sync(), CalendarSync::Synced);
+                let key = EntryKey::of(&record(&app).await.booking, &ada());
+                assert_eq!(record(&app).await.entries[0].key(), key);
+            }
+        }
+    }
+}
