@@ -84,8 +84,10 @@ where
         Ok(()) = told => true,
         _ = &mut process => false,
     };
-    process.abort();
-    process.await.err();
+    if is_killed {
+        process.abort();
+        process.await.err();
+    }
     faults.clear();
     is_killed
 }
