@@ -369,7 +369,7 @@ fn size(item: &serde_json::Value) -> usize {
             .sum(),
         serde_json::Value::Array(values) => values.iter().map(|value| size(value) + 1).sum(),
         serde_json::Value::String(text) => text.len(),
-        _ => 1,
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => 1,
     }
 }
 

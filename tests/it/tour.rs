@@ -106,19 +106,7 @@ async fn a_guest_books_around_the_hosts_calendar_and_the_calendar_shows_it() {
     }
     "#);
 
-    let [event] = app.our_events(ADA_ACCOUNT, ADA_ACCOUNT).try_into().unwrap();
-    assert_eq!(event["summary"], "Intro call with Mary Somerville");
-    assert_eq!((instant(&event["start"]["dateTime"]), instant(&event["end"]["dateTime"])), *first);
-    assert_eq!((&event["visibility"], &event["transparency"]), (&json!("private"), &json!("opaque")));
-    assert_eq!(event["attendees"][0]["email"], "mary@example.com");
-    assert_eq!(event["id"], booking["calendar_event"]["event"]);
-    let marks = &event["extendedProperties"]["private"];
-    assert_eq!(marks["holdfast_booking"], booking["id"]);
-    assert_eq!(marks["holdfast_integration"], booking["calendar_event"]["integration"]);
-    for said in ["mary@example.com", "Bring the engine."] {
-        assert!(event["description"].as_str().unwrap().contains(said), "{event}");
-    }
-
+    let event = shown_event(&app, &booking, *first);
     look(&app, &booking).await;
     // Nothing is left to be done, and her calendar being read again changes nothing.
     app.tick_for(5).await;
@@ -132,6 +120,23 @@ async fn a_guest_books_around_the_hosts_calendar_and_the_calendar_shows_it() {
     assert_eq!(cancelled["calendar_event"], Value::Null);
     assert_eq!(app.our_events(ADA_ACCOUNT, ADA_ACCOUNT), Vec::<Value>::new());
     assert_eq!(list(&app).await, free, "the slot is back");
+}
+
+/// The only event of ours, which says at this time what the booking says.
+fn shown_event(app: &TestApp, booking: &Value, slot: (DateTime<Utc>, DateTime<Utc>)) -> Value {
+    let [event] = app.our_events(ADA_ACCOUNT, ADA_ACCOUNT).try_into().unwrap();
+    assert_eq!(event["summary"], "Intro call with Mary Somerville");
+    assert_eq!((instant(&event["start"]["dateTime"]), instant(&event["end"]["dateTime"])), slot);
+    assert_eq!((&event["visibility"], &event["transparency"]), (&json!("private"), &json!("opaque")));
+    assert_eq!(event["attendees"][0]["email"], "mary@example.com");
+    assert_eq!(event["id"], booking["calendar_event"]["event"]);
+    let marks = &event["extendedProperties"]["private"];
+    assert_eq!(marks["holdfast_booking"], booking["id"]);
+    assert_eq!(marks["holdfast_integration"], booking["calendar_event"]["integration"]);
+    for said in ["mary@example.com", "Bring the engine."] {
+        assert!(event["description"].as_str().unwrap().contains(said), "{event}");
+    }
+    event
 }
 
 #[tokio::test]

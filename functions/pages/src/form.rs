@@ -157,14 +157,12 @@ impl At<'_> {
     }
 
     fn not_held(&self, error: BookingError, slot: Span, typed: &Fields) -> Result<Response, Problem> {
-        match error {
-            BookingError::Refused { why: Refused::Taken, alternatives } => {
-                Ok(self.taken(Lost::Taken, &alternatives, slot, typed))
-            }
-            BookingError::Refused { why: Refused::DayFull, alternatives } => {
-                Ok(self.taken(Lost::DayFull, &alternatives, slot, typed))
-            }
-            error => Err(error.into()),
+        if let BookingError::Refused { why: Refused::Taken, alternatives } = &error {
+            Ok(self.taken(Lost::Taken, alternatives, slot, typed))
+        } else if let BookingError::Refused { why: Refused::DayFull, alternatives } = &error {
+            Ok(self.taken(Lost::DayFull, alternatives, slot, typed))
+        } else {
+            Err(error.into())
         }
     }
 

@@ -9,6 +9,7 @@
 //!
 //! ```text
 //! .holdfast/
+//!   shape                  which form its items have: those of another form are not read
 //!   dynamodb.sqlite        the table, with its write-ahead log beside it
 //!   dynamodb.stream.json   how far its stream was read
 //!   kms.key                the key that wraps the data keys; without it every sealed token is lost
@@ -21,6 +22,7 @@
 
 mod authorizer;
 mod calendar;
+mod data;
 mod deliveries;
 mod functions;
 mod gateway;
@@ -54,6 +56,7 @@ use crate::template::{Every, Names, Template};
 
 pub use crate::authorizer::OtherIssuer;
 pub use crate::calendar::{CalendarError, CalendarFile};
+pub use crate::data::DataError;
 pub use crate::gateway::RouteError;
 pub use crate::issuer::{AUDIENCE, IssuerError};
 pub use crate::seed::SeedError;
@@ -125,6 +128,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// What is kept is of another version.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// The template and the code do not belong together.
     #[error(transparent)]
     Template(&'static TemplateError),
@@ -187,6 +193,9 @@ impl Local {
         let listener = listen(options.port).await?;
         let port = listener.local_addr().map_or(options.port, |addr| addr.port());
         let url = format!("http://127.0.0.1:{port}");
+        if let Some(folder) = &options.data {
+            data::claim(folder)?;
+        }
         let file = |name: &str| options.data.as_ref().map(|folder| folder.join(name));
 
         let database =

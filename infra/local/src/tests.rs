@@ -105,6 +105,33 @@ async fn a_second_run_in_a_folder_finds_what_the_first_left_and_seeds_nothing() 
 }
 
 #[tokio::test]
+async fn a_folder_of_another_version_is_refused_and_left_alone() {
+    let folder = Folder::new("other-version");
+    let kept = || Options { data: Some(folder.0.clone()), ..options() };
+    drop(Local::start(kept()).await.unwrap());
+    let shape = folder.0.join("shape");
+    // Version 1 wrote none.
+    std::fs::remove_file(&shape).unwrap();
+    for other in [None, Some("3\n")] {
+        if let Some(text) = other {
+            std::fs::write(&shape, text).unwrap();
+        }
+        let refused = Local::start(kept()).await.unwrap_err().to_string();
+        let name = folder.0.display();
+        assert_eq!(
+            refused,
+            format!(
+                "{name} was written by another version of Holdfast, whose data this one does not read: remove it, or \
+                 name another directory with --data"
+            )
+        );
+        assert_eq!(std::fs::read_to_string(&shape).ok().as_deref(), other);
+    }
+    std::fs::write(&shape, "2").unwrap();
+    Local::start(kept()).await.unwrap();
+}
+
+#[tokio::test]
 async fn events_go_by_the_rules_of_the_template() {
     let local = Local::start(options()).await.unwrap();
     let event = |detail_type: &str, detail: Value| Event {

@@ -93,7 +93,8 @@ impl EventId {
     pub fn of(key: &EventKey) -> Self {
         let booking = key.booking.as_str().strip_prefix("bkg_").unwrap_or_default();
         let host = key.host.as_str().strip_prefix("hst_").unwrap_or_default();
-        let host: String = host.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = |host: String, byte| host + &format!("{byte:02x}");
+        let host = host.bytes().fold(String::new(), hex);
         Self(format!("hf{booking}h{host}g{:x}", key.generation))
     }
 

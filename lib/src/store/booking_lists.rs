@@ -218,10 +218,8 @@ impl Store {
         let keys = bookings.iter().flat_map(EntryKey::all_of);
         let missing: Vec<EntryKey> = keys.filter(|key| !entries.contains_key(key)).collect();
         if !missing.is_empty() {
-            let found = match strong {
-                true => self.entries(&missing).await?,
-                false => self.entries_eventual(&missing).await?,
-            };
+            let found =
+                if strong { self.entries(&missing).await? } else { self.entries_eventual(&missing).await? };
             entries.extend(found.into_iter().map(|entry| (entry.key(), entry)));
         }
         let mut records = Vec::with_capacity(bookings.len());
@@ -229,12 +227,11 @@ impl Store {
             let (at, keys) = (BookingCursor::of(&booking), EntryKey::all_of(&booking));
             let own = keys.iter().filter_map(|key| entries.get(key)).cloned().collect();
             let is_current = |entries: &Vec<AgendaEntry>| entries.iter().all(|entry| entry.is_of(&booking));
-            match in_order(&keys, own).filter(is_current) {
-                Some(entries) => records.push((at, BookingRecord { booking, entries })),
-                None => {
-                    let read = self.booking_record(&booking.tenant, &booking.id).await?;
-                    records.extend(read.map(|record| (at, record)));
-                }
+            if let Some(entries) = in_order(&keys, own).filter(is_current) {
+                records.push((at, BookingRecord { booking, entries }));
+            } else {
+                let read = self.booking_record(&booking.tenant, &booking.id).await?;
+                records.extend(read.map(|record| (at, record)));
             }
         }
         Ok(records)

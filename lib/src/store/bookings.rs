@@ -153,11 +153,11 @@ const READS: u32 = 4;
 
 /// The entries in the order of the keys; `None` when one is missing.
 pub(super) fn in_order(keys: &[EntryKey], mut found: Vec<AgendaEntry>) -> Option<Vec<AgendaEntry>> {
-    let mut one = |key: &EntryKey| {
+    let one = |key: &EntryKey| {
         let at = found.iter().position(|entry| entry.key() == *key)?;
         Some(found.swap_remove(at))
     };
-    keys.iter().map(|key| one(key)).collect()
+    keys.iter().map(one).collect()
 }
 
 /// All changes of one write, the booking's first: its position tells a lost one from the rest.

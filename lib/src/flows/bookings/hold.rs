@@ -94,7 +94,7 @@ pub async fn release(
         let released = app.store.release(tenant, token.claim(), token.owner(), record.as_ref()).await;
         unless_lost(released)?.ok_or(BookingError::UnknownHold)
     };
-    idempotent(app, tenant, request.as_ref(), act, |_| async { Ok(Some(())) }).await
+    Box::pin(idempotent(app, tenant, request.as_ref(), act, |_| async { Ok(Some(())) })).await
 }
 
 /// Bits that nobody can guess. A system that has no randomness cannot serve anybody: the request ends in a panic, which

@@ -108,9 +108,9 @@ async fn shift_once(
         return Ok(Some((before.clone(), request_lease(now))));
     }
     if scope.is_staff() {
-        booking.may_move(now)?
+        booking.may_move(now)?;
     } else {
-        booking.guest_may_move(now)?
+        booking.guest_may_move(now)?;
     }
     let agreed = booking.agreed(today);
     let claim = Claim::over(&agreed.hosts, agreed.occupied_span(slot.start, slot.len()));

@@ -154,7 +154,7 @@ async fn check_unused(app: &App, tenant: &Tenant, items: &HostItems) -> Result<(
     let live = event_types.iter().filter(|found| found.hosts.contains(&items.host.id) && !found.archived);
     let now = app.clock.now();
     let is_to_come = |entry: &AgendaEntry| entry.status.holds_cells() && now < entry.end.instant();
-    let begun = now - TimeDelta::minutes(Ticks::LONGEST_CLAIM.minutes().into());
+    let begun = now - TimeDelta::minutes(Ticks::LONGEST_CLAIM.minutes());
     let from = Some(Tick::floor(begun));
     let booked = app.store.find_in_agenda(tenant, &items.host.id, from, is_to_come).await?;
     let users: Vec<_> = live

@@ -108,7 +108,7 @@ pub async fn remove_schedule(
         if !users.is_empty() {
             return Err(CatalogError::InUse(named(users)));
         }
-        Ok(unless_lost(app.store.remove_schedule(tenant, &found).await)?.map(|()| ()))
+        Ok(unless_lost(app.store.remove_schedule(tenant, &found).await)?)
     })
     .await
 }

@@ -298,10 +298,7 @@ impl JointAvailability {
             return Err(Refused::TooSoon);
         }
         let span = event_type.occupied_span(start, length);
-        match self.blocked(span).is_blocked(span) {
-            false => Ok(()),
-            true => Err(self.taken()),
-        }
+        if self.blocked(span).is_blocked(span) { Err(self.taken()) } else { Ok(()) }
     }
 
     /// Whether a start may be taken, by the same rules by which slots are offered.

@@ -47,7 +47,7 @@ pub async fn relay(app: &App, changes: &[Change]) -> Result<usize, RelayError> {
                 events.push(booking_event(change.at, before, after));
             }
             Some(News::Integration(before, after)) => {
-                events.push(integration_event(change.at, before, after))
+                events.push(integration_event(change.at, before, after));
             }
             None => {}
         }
