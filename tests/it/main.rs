@@ -39,6 +39,7 @@ mod pages;
 mod roles;
 mod rooms;
 mod secrets;
+mod several_hosts;
 mod time;
 mod tour;
 mod unknown_is_busy;

@@ -77,10 +77,16 @@ impl TestApp {
     /// Creates or replaces an event type without notice or buffers, in these lengths, starting every `interval`
     /// minutes, offered for so many days ahead.
     pub async fn put_event_type(&self, slug: &str, host: &str, lengths: &[u32], interval: u32, days: u32) {
-        let event_type = json!({
-            "slug": slug, "hosts": [host], "title": slug, "lengths": lengths, "interval": interval,
-            "window_days": days, "active": true,
-        });
+        let fields = json!({ "lengths": lengths, "interval": interval, "window_days": days });
+        self.put_team(slug, &[host], &fields).await;
+    }
+
+    /// Creates or replaces an event type of all these hosts, the organizer first, with these fields and `lengths`,
+    /// `interval` and `window_days` among them.
+    pub async fn put_team(&self, slug: &str, hosts: &[&str], fields: &Value) {
+        let mut event_type = json!({ "slug": slug, "hosts": hosts, "title": slug, "active": true });
+        let all = event_type.as_object_mut().expect("an object");
+        all.extend(fields.as_object().expect("fields").clone());
         let event_type: EventType = serde_json::from_value(event_type).expect("an event type");
         assert_eq!(event_type.check(), Ok(()));
         self.app().store.put_event_type(&self.tenant(), &event_type).await.expect("the table");

@@ -98,8 +98,8 @@ impl NewBooking<'_> {
             Wanted::Held(token) => {
                 let id = token.booking_id();
                 let claim = token.claim();
-                // All hosts of a hold are its event type's: what else it claims is nothing of ours.
-                if !claim.hosts().all(|host| event_type.hosts.contains(host)) {
+                // A hold's hosts are its event type's: of others neither the terms nor the limits would be theirs.
+                if claim.same_hosts().as_ref() != Some(&event_type.hosts) {
                     return self.booking_of_hold(app, token, BookingError::UnknownHold).await;
                 }
                 let parts =
