@@ -40,6 +40,7 @@ mod roles;
 mod rooms;
 mod secrets;
 mod several_hosts;
+mod terms;
 mod time;
 mod tour;
 mod unknown_is_busy;
