@@ -84,7 +84,14 @@ impl NewBooking<'_> {
             Wanted::Held(token) => (token.event_type(), None),
             Wanted::Slot(slot) => (&slot.event_type, slot.length),
         };
-        let (event_type, length) = bookable_event_type(app, self.tenant(), slug, length).await?;
+        let found = bookable_event_type(app, self.tenant(), slug, length).await;
+        let (event_type, length) = match (found, &self.request.wanted) {
+            // What this request has booked stays booked, whatever the event type is by now.
+            (Err(error @ BookingError::UnknownEventType), Wanted::Held(token)) => {
+                return self.booking_of_hold(app, token, error).await;
+            }
+            (found, _) => found?,
+        };
         if self.scope.is_staff() && !self.scope.covers_any(&event_type.hosts) {
             return Err(BookingError::UnknownEventType);
         }
@@ -98,8 +105,9 @@ impl NewBooking<'_> {
             Wanted::Held(token) => {
                 let id = token.booking_id();
                 let claim = token.claim();
-                // A hold's hosts are its event type's: of others neither the terms nor the limits would be theirs.
-                if claim.same_hosts().as_ref() != Some(&event_type.hosts) {
+                // The hosts of a hold are its event type's. If those have changed since, terms and limits are no longer
+                // those of the hosts that it claims.
+                if !claim.hosts().eq(event_type.hosts.iter()) {
                     return self.booking_of_hold(app, token, BookingError::UnknownHold).await;
                 }
                 let parts =

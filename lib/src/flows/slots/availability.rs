@@ -162,18 +162,19 @@ impl Availability {
         Ok(())
     }
 
-    /// Whether cells that are already ours may become a booking: nothing busy under them, all of it known.
-    fn may_keep(&self, claim: &Claim, span: Span, now: DateTime<Utc>) -> Result<(), Refused> {
-        if self.host.active().any(|integration| !integration.knows(span, now)) {
-            return Err(Refused::CalendarUnavailable);
-        }
-        let is_busy = self.host.active().any(|integration| {
+    /// Whether all active calendars have been read for this time, not too long ago.
+    fn knows(&self, span: Span, now: DateTime<Utc>) -> bool {
+        self.host.active().all(|integration| integration.knows(span, now))
+    }
+
+    /// Whether an active calendar is busy under the host's cells of a claim.
+    fn is_busy(&self, claim: &Claim) -> bool {
+        self.host.active().any(|integration| {
             claim.cells_of(&self.host.host.id).any(|cells| {
                 let day = self.days.days.iter().find(|state| state.day == cells.day);
                 day.is_some_and(|day| day.busy_of(&integration.id).any(cells.from, cells.to))
             })
-        });
-        if is_busy { Err(Refused::Taken) } else { Ok(()) }
+        })
     }
 }
 
@@ -324,9 +325,16 @@ impl JointAvailability {
         if self.unavailable().is_some() { Refused::CalendarUnavailable } else { Refused::Taken }
     }
 
-    /// Whether cells that are already ours may become a booking, for every host.
+    /// Whether cells that are already ours may become a booking: all of it known for every host, and nothing busy
+    /// under them for any.
     pub(in crate::flows) fn may_keep(&self, claim: &Claim, span: Span) -> Result<(), Refused> {
-        self.hosts.iter().try_for_each(|of| of.may_keep(claim, span, self.now))
+        if !self.hosts.iter().all(|of| of.knows(span, self.now)) {
+            Err(Refused::CalendarUnavailable)
+        } else if self.hosts.iter().any(|of| of.is_busy(claim)) {
+            Err(Refused::Taken)
+        } else {
+            Ok(())
+        }
     }
 
     /// The integrations whose last reading is not fresh: a confirmation asks them.
