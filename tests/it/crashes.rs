@@ -902,18 +902,26 @@ async fn a_relay_that_dies_anywhere_tells_it_again() {
         let id = id_of(app.book_slot("intro", start).await.expect(201));
         app.stored(id.as_str()).await
     };
+    // A new booking and its next version: an event each, and a step of its history.
     let act = |booking: &Booking| {
-        let change =
-            Change { at: None, before: None, after: Some(Image::Booking(Box::new(booking.clone()))) };
-        move |process: App| async move { relay(&process, &[change]).await }
+        let image = |booking: Booking| Some(Image::Booking(Box::new(booking)));
+        let mut noted = booking.clone().next_version(admin().actor());
+        noted.notes = Some("Bring the engine.".to_owned());
+        let changes = [
+            Change { at: None, before: None, after: image(booking.clone()) },
+            Change { at: None, before: image(booking.clone()), after: image(noted) },
+        ];
+        move |process: App| async move { relay(&process, &changes).await }
     };
+    let steps =
+        async |booking: &Booking| read_history(app.app(), &admin(), &booking.id).await.unwrap().1.len();
     let is_told = |booking: &Booking| {
         let published = app.local.events.published();
         published.iter().any(|event| event["detail"]["booking"] == booking.id.as_str())
     };
     let booking = made(&slots.next().unwrap()).await;
     let (told, points) = app.record(act(&booking)).await;
-    assert_eq!(told.unwrap(), 1);
+    assert_eq!((told.unwrap(), steps(&booking).await), (2, 1));
     print("relay", &points);
     for (point, death) in deaths(&points) {
         let after = format!("{point:?} {death:?}");
@@ -923,6 +931,7 @@ async fn a_relay_that_dies_anywhere_tells_it_again() {
         // The stream has not heard of it, and gives the batch to the next process.
         act(&booking)(app.process()).await.unwrap();
         assert!(is_told(&booking), "{after}");
+        assert_eq!(steps(&booking).await, 1, "{after}");
         crashed.arrive();
         later(&app, 1).await;
         agree(&app, &after).await;
