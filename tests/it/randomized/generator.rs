@@ -107,7 +107,7 @@ impl World {
                 Some(token) => Op::Confirm(token, notes),
                 None => Op::Book(self.slot(host, night, around)),
             },
-            50..53 => match self.rng.choice(&self.gone).cloned() {
+            50..53 => match self.any_gone() {
                 Some(token) if self.rng.bool() => Op::Confirm(token, notes),
                 Some(token) => Op::Release(token),
                 None => Op::Book(self.slot(host, night, around)),
@@ -266,6 +266,12 @@ impl World {
             (_, Some(token)) if self.rng.bool() => Some(token),
             _ => self.rng.choice(&self.holds).cloned(),
         }
+    }
+
+    /// A hold that was released or has expired, often the last one.
+    fn any_gone(&mut self) -> Option<HoldToken> {
+        let last = self.gone.back().cloned();
+        last.filter(|_| self.rng.bool()).or_else(|| self.rng.choice(&self.gone).cloned())
     }
 
     /// A live booking, seldom one that has ended; often the one whose change is delayed, or one whose event type was
