@@ -171,7 +171,8 @@ async fn whatever_happens_every_cell_has_one_owner() {
     if operations >= 10_000 {
         for word in WORDS {
             let times = tally.get(*word).copied().unwrap_or(0);
-            assert!(times >= 20, "`{word}` happened {times} times: {tally:?}");
+            // Far below what is usual, so that only what has stopped happening fails, with any seed.
+            assert!(times >= operations / 2_000, "`{word}` happened {times} times: {tally:?}");
         }
     }
 }
