@@ -133,6 +133,12 @@ fn link(document: &mut Value) {
         })
         .collect();
     let mut links: Vec<(&str, &str, &str, String, Value)> = Vec::new();
+    for (source, id, status) in
+        [("/v1/guests/export", "get_job", "202"), ("/v1/guests/erase", "get_job", "202")]
+    {
+        let link = json!({ "operationId": id, "parameters": { "path.id": "$response.body#/id" } });
+        links.push((source, "post", status, id.to_owned(), link));
+    }
     for (source, below, by) in MADE {
         let is_below = |path: &str| {
             path.strip_prefix(below).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -218,11 +224,14 @@ pub(crate) fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, 
         words::ScheduleId,
         words::IntegrationId,
         words::BookingId,
+        words::JobId,
         words::EmailAddress,
         words::Cursor,
         words::Provider,
         words::BookingStatus,
         words::CalendarSync,
+        words::JobKind,
+        words::JobStatus,
         words::TimeZone
     ))
 )]

@@ -22,6 +22,29 @@ fn the_served_document_is_what_the_code_makes() {
 }
 
 #[test]
+fn whatever_the_document_refers_to_is_in_it() {
+    let document = served();
+    let mut pointers = BTreeSet::new();
+    references(&document, &mut pointers);
+    assert!(pointers.len() > 40, "{pointers:?}");
+    let lost: Vec<_> = pointers.iter().filter(|pointer| document.pointer(pointer).is_none()).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+/// The JSON pointers of every `$ref` within.
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(keywords) => {
+            let pointer = keywords.get("$ref").and_then(Value::as_str);
+            found.extend(pointer.map(|pointer| pointer.trim_start_matches('#').to_owned()));
+            keywords.values().for_each(|value| references(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
 fn no_two_operations_go_by_one_name() {
     let document = served();
     let ids: Vec<_> = operations(&document).map(|(_, _, operation)| &operation["operationId"]).collect();

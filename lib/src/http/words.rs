@@ -102,6 +102,28 @@ pub enum CalendarSync {
     Detached,
 }
 
+/// What a job does.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum JobKind {
+    /// Finds everything that a guest has told.
+    ExportGuest,
+    /// Erases it.
+    EraseGuest,
+}
+
+/// How far a job is.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum JobStatus {
+    /// It goes on by itself.
+    Running,
+    /// It has done everything.
+    Done,
+    /// A later erasure removed what it had found.
+    Void,
+}
+
 /// A time zone, by its name in the IANA database.
 #[derive(Debug)]
 pub struct TimeZone;
