@@ -1,0 +1,185 @@
+//! What a push found or did, and the entry after it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::calendars::{CalendarError, Placed};
+use crate::domain::{
+    AgendaEntry, Attempt, Booking, CalendarRef, Conference, EventLink, EventRef, Lease, Shown,
+};
+use crate::flows::sync::backoff::pause;
+use crate::flows::sync::conference;
+
+/// After its lease has ended, a silent worker's last call may take this long to arrive.
+const ATTEMPT_GRACE: TimeDelta = TimeDelta::seconds(15);
+const PARKED_INTERVAL: TimeDelta = TimeDelta::hours(1);
+
+/// What a push found or did at the calendar.
+pub(super) enum Outcome {
+    /// The event of this generation in this calendar shows this version.
+    Shown(CalendarRef, Placed, u32),
+    /// The event showed this version before; this is how its conference stands.
+    Read(Conference),
+    /// Nothing of ours is there.
+    Removed,
+    /// Leftovers and attempts that are not the event itself have been looked after.
+    Cleaned,
+    /// The event of this generation was deleted: it is to be made anew under the next.
+    Spent,
+    /// Nothing can or should be done any more.
+    GivenUp,
+    /// The host has to connect again first.
+    Parked,
+    /// It failed in a way that may pass.
+    Later(CalendarError),
+}
+
+/// The entry after an outcome, without the lease, and how the booking's conference stands.
+pub(super) fn apply_outcome(
+    booking: &Booking,
+    entry: &AgendaEntry,
+    outcome: Outcome,
+    lease: &Lease,
+    now: DateTime<Utc>,
+) -> (AgendaEntry, Option<Conference>) {
+    let settling = Settling { booking, entry, lease, now };
+    let conference = booking.conference.clone();
+    match outcome {
+        Outcome::Shown(at, placed, generation) => settling.shown(at, placed, generation),
+        Outcome::Read(answer) => settling.read(answer, entry.failures + 1, None),
+        Outcome::Removed => (settling.removed(), conference::on_finished(booking)),
+        Outcome::Cleaned => (settling.cleaned(), conference),
+        Outcome::Spent => (settling.spent(), conference),
+        Outcome::GivenUp => (settling.without_own_attempts(), conference::on_finished(booking)),
+        Outcome::Parked => (settling.parked(), conference),
+        Outcome::Later(error) if conference::is_awaited(booking, entry) => {
+            let nth = entry.failures + 1;
+            let (after, conference) = settling.read(Conference::Pending, nth, error.retry_after());
+            (AgendaEntry { failures: nth, ..after }, conference)
+        }
+        Outcome::Later(error) => (settling.failed(&error), conference),
+    }
+}
+
+/// An entry as it was leased, and who settles it.
+struct Settling<'a> {
+    booking: &'a Booking,
+    entry: &'a AgendaEntry,
+    lease: &'a Lease,
+    now: DateTime<Utc>,
+}
+
+impl Settling<'_> {
+    fn is_own(&self, attempt: &Attempt) -> bool {
+        attempt.worker.id == self.lease.id
+    }
+
+    fn without_lease(&self) -> AgendaEntry {
+        AgendaEntry { lease: None, due_at: None, ..self.entry.clone() }
+    }
+
+    fn without_own_attempts(&self) -> AgendaEntry {
+        let mut after = AgendaEntry { failures: 0, ..self.without_lease() };
+        after.attempts.retain(|attempt| !self.is_own(attempt));
+        after
+    }
+
+    fn shown(&self, at: CalendarRef, placed: Placed, generation: u32) -> (AgendaEntry, Option<Conference>) {
+        let Self { booking, entry, now, .. } = *self;
+        let event = EventRef { at, event: placed.id.as_str().to_owned() };
+        let shown =
+            Shown { version: booking.version, span: booking.span(), etag: placed.etag, absent: false };
+        let mut after = self.without_own_attempts();
+        after.link = Some(EventLink { event, generation, shown });
+        after.generation = after.generation.max(generation);
+        after.seen_absent = false;
+        let conference = conference::on_pushed(booking, placed.conference);
+        if conference == Some(Conference::Pending) && conference::is_of_organizer(booking, entry) {
+            after.due_at = Some(conference::next_read(0, None, now));
+        }
+        keep_live_attempts(&mut after, now, false);
+        (after, conference)
+    }
+
+    fn read(
+        &self,
+        answer: Conference,
+        nth: u32,
+        retry_after: Option<Duration>,
+    ) -> (AgendaEntry, Option<Conference>) {
+        let answer = conference::on_polled(nth, answer);
+        let mut after = self.without_lease();
+        let is_pending = answer == Conference::Pending;
+        after.failures = if is_pending { nth } else { 0 };
+        after.due_at = is_pending.then(|| conference::next_read(nth, retry_after, self.now));
+        (after, Some(answer))
+    }
+
+    fn removed(&self) -> AgendaEntry {
+        let mut after = self.without_own_attempts();
+        let AgendaEntry { link, attempts, leftovers, .. } = self.entry;
+        after.seen_absent |= link.is_some() || !attempts.is_empty() || !leftovers.is_empty();
+        if let Some(link) = &mut after.link {
+            let version = self.booking.version;
+            link.shown = Shown { version, absent: true, etag: None, ..link.shown.clone() };
+            after.generation = after.generation.max(link.generation + 1);
+        }
+        after.leftovers.clear();
+        keep_live_attempts(&mut after, self.now, true);
+        after
+    }
+
+    fn cleaned(&self) -> AgendaEntry {
+        let mut after = self.without_own_attempts();
+        after.leftovers.clear();
+        keep_live_attempts(&mut after, self.now, true);
+        after
+    }
+
+    fn spent(&self) -> AgendaEntry {
+        let mut after = AgendaEntry { failures: self.entry.failures, ..self.without_own_attempts() };
+        let generation = after.standing().map_or(after.generation, |link| link.generation);
+        after.generation = after.generation.max(generation + 1);
+        after.link = None;
+        after.taken(self.lease)
+    }
+
+    fn parked(&self) -> AgendaEntry {
+        let mut after = AgendaEntry { failures: self.entry.failures, ..self.without_own_attempts() };
+        after.due_at = self.unless_over(self.now + PARKED_INTERVAL);
+        after
+    }
+
+    fn failed(&self, error: &CalendarError) -> AgendaEntry {
+        let may_have_arrived = matches!(error, CalendarError::Unreachable | CalendarError::Unreadable);
+        let mut after = self.without_lease();
+        after.attempts.retain(|attempt| !self.is_own(attempt) || may_have_arrived);
+        for attempt in after.attempts.iter_mut().filter(|attempt| self.is_own(attempt)) {
+            // This worker sends nothing more.
+            attempt.worker.until = self.now;
+        }
+        after.failures = self.entry.failures.saturating_add(1);
+        after.due_at = self.unless_over(self.now + pause(after.failures, error.retry_after()));
+        after
+    }
+
+    /// Pushes that cannot be finished end with the booking.
+    fn unless_over(&self, due_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        (self.now < self.booking.span().end.instant()).then_some(due_at)
+    }
+}
+
+/// Keeps the attempts of workers that may still write, and comes back when they cannot. Of the others, those that have
+/// been looked for are over, and so are those at the event that stands.
+pub(super) fn keep_live_attempts(entry: &mut AgendaEntry, now: DateTime<Utc>, were_looked_for: bool) {
+    let is_kept = |attempt: &Attempt| {
+        let is_live = now < attempt.worker.until + ATTEMPT_GRACE;
+        is_live || !(were_looked_for || entry.is_standing(attempt))
+    };
+    entry.attempts = entry.attempts.iter().filter(|attempt| is_kept(attempt)).cloned().collect();
+    let live_until = entry.attempts.iter().map(|attempt| attempt.worker.until + ATTEMPT_GRACE).max();
+    let has_leftovers = !entry.leftovers.is_empty();
+    let then = live_until.map(|until| until.max(now)).or_else(|| has_leftovers.then_some(now));
+    entry.due_at = [entry.due_at, then].into_iter().flatten().min();
+}
