@@ -2,7 +2,7 @@
 //! by page.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use holdfast::domain::EventType;
+use holdfast::domain::{BookingStatus, EventType};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, REMEMBERED, TENANT, TestApp, guest};
@@ -21,14 +21,19 @@ const NO_CELLS: [DateTime<Utc>; 0] = [];
 
 /// A booking of ninety minutes with one of two hosts.
 async fn booked() -> (TestApp, Value) {
+    let app = offering().await;
+    let body = json!({ "event_type": SLUG, "start": START, "length": LENGTH, "guest": guest() });
+    let booking = app.book(&body).await.expect(201).clone();
+    (app, booking)
+}
+
+async fn offering() -> TestApp {
     let app = TestApp::without_stream().await;
     for host in [HOST, OTHER] {
         app.put_daily_host(host, "UTC", &[("08:00", "18:00")]).await;
     }
     app.put_team(SLUG, &[HOST], &fields()).await;
-    let body = json!({ "event_type": SLUG, "start": START, "length": LENGTH, "guest": guest() });
-    let booking = app.book(&body).await.expect(201).clone();
-    (app, booking)
+    app
 }
 
 fn fields() -> Value {
@@ -47,7 +52,25 @@ async fn change(app: &TestApp, change: Value) {
     app.pass(REMEMBERED);
 }
 
-/// The booking is shown, moved by everybody who may, and cancelled, as it was agreed.
+/// How a booking is cancelled.
+#[derive(Clone, Copy, Debug)]
+enum CancelBy {
+    Guest,
+    Page,
+    Staff,
+}
+
+/// The event type changes, and a booking made before is shown, moved by everybody who may, and cancelled in each way.
+async fn bookings_keep_their_terms(change: impl AsyncFn(&TestApp)) {
+    for by in [CancelBy::Guest, CancelBy::Page, CancelBy::Staff] {
+        let (app, booking) = booked().await;
+        change(&app).await;
+        keeps_its_terms(&app, &booking).await;
+        is_cancelled(&app, &booking, by).await;
+    }
+}
+
+/// The booking is shown, and moved by everybody who may, as it was agreed.
 async fn keeps_its_terms(app: &TestApp, booking: &Value) {
     assert_agreed(app, booking, START).await;
     let (id, token) = (booking["id"].as_str().unwrap(), booking["manage_token"].as_str().unwrap());
@@ -75,8 +98,24 @@ async fn keeps_its_terms(app: &TestApp, booking: &Value) {
     let moved = app.step(id, "reschedule", Some(&json!({ "start": to }))).await;
     assert_eq!(moved.expect(200)["length"], LENGTH);
     assert_agreed(app, booking, to).await;
+}
 
-    app.cancel(booking).await.expect(200);
+async fn is_cancelled(app: &TestApp, booking: &Value, by: CancelBy) {
+    let (id, token) = (booking["id"].as_str().unwrap(), booking["manage_token"].as_str().unwrap());
+    match by {
+        CancelBy::Guest => {
+            app.cancel(booking).await.expect(200);
+        }
+        CancelBy::Page => {
+            let path = format!("/manage/{TENANT}/{id}/cancel");
+            let done = Browser { app }.post(&path, &[("token", token)]).await;
+            assert_eq!(done.status, 303, "{}", done.text);
+        }
+        CancelBy::Staff => {
+            app.step(id, "cancel", None).await.expect(200);
+        }
+    }
+    assert_eq!(app.stored(id).await.status, BookingStatus::Cancelled, "{by:?}");
     assert_eq!(app.booked_cells(HOST, "2026-11-23", "2026-12-05").await, NO_CELLS);
     assert_eq!(app.broken().await, Vec::<String>::new());
 }
@@ -119,51 +158,90 @@ fn instant(text: &str) -> DateTime<Utc> {
 
 #[tokio::test]
 async fn a_booking_keeps_its_terms_when_its_length_is_dropped() {
-    let (app, booking) = booked().await;
-    change(&app, json!({ "lengths": [30] })).await;
-    keeps_its_terms(&app, &booking).await;
+    bookings_keep_their_terms(async |app| change(app, json!({ "lengths": [30] })).await).await;
 }
 
 #[tokio::test]
 async fn a_booking_keeps_its_terms_when_its_event_type_is_archived() {
-    let (app, booking) = booked().await;
-    app.admin(Method::DELETE, &format!("/v1/event-types/{SLUG}"), None).await;
-    assert!(event_type(&app).await.archived, "bookings refer to it: it is kept");
-    app.pass(REMEMBERED);
-    keeps_its_terms(&app, &booking).await;
+    bookings_keep_their_terms(async |app| {
+        app.admin(Method::DELETE, &format!("/v1/event-types/{SLUG}"), None).await;
+        assert!(event_type(app).await.archived, "bookings refer to it: it is kept");
+        app.pass(REMEMBERED);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_booking_keeps_its_terms_when_its_event_type_is_given_to_another_host() {
-    let (app, booking) = booked().await;
-    change(&app, json!({ "host": OTHER })).await;
-    assert_eq!(event_type(&app).await.hosts.organizer().as_str(), OTHER);
-    keeps_its_terms(&app, &booking).await;
+    bookings_keep_their_terms(async |app| {
+        change(app, json!({ "host": OTHER })).await;
+        assert_eq!(event_type(app).await.hosts.organizer().as_str(), OTHER);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_booking_keeps_its_terms_when_its_event_types_buffers_change() {
-    let (app, booking) = booked().await;
-    change(&app, json!({ "buffer_before": 0, "buffer_after": 60 })).await;
-    keeps_its_terms(&app, &booking).await;
+    let buffers = json!({ "buffer_before": 0, "buffer_after": 60 });
+    bookings_keep_their_terms(async |app| change(app, buffers.clone()).await).await;
 }
 
 /// The product archives an event type that bookings refer to: one that is gone all the same leaves them shown and
 /// cancelled, and says that it cannot offer them another time.
 #[tokio::test]
 async fn a_booking_keeps_its_terms_when_its_event_type_is_gone_and_can_be_cancelled() {
-    let (app, booking) = booked().await;
-    let gone = event_type(&app).await;
-    app.app().store.remove_event_type(&app.tenant(), &gone).await.unwrap();
-    app.pass(REMEMBERED);
-    assert_agreed(&app, &booking, START).await;
-    let to = "2026-11-26T09:00:00Z";
-    app.reschedule(&booking, to).await.expect_problem(409, "event-type-gone");
-    let id = booking["id"].as_str().unwrap();
-    let moved = app.step(id, "reschedule", Some(&json!({ "start": to }))).await;
-    moved.expect_problem(409, "event-type-gone");
-    assert_agreed(&app, &booking, START).await;
-    app.cancel(&booking).await.expect(200);
-    assert_eq!(app.booked_cells(HOST, "2026-11-23", "2026-12-05").await, NO_CELLS);
-    assert_eq!(app.broken().await, Vec::<String>::new());
+    for by in [CancelBy::Guest, CancelBy::Page, CancelBy::Staff] {
+        let (app, booking) = booked().await;
+        let gone = event_type(&app).await;
+        app.app().store.remove_event_type(&app.tenant(), &gone).await.unwrap();
+        app.pass(REMEMBERED);
+        assert_agreed(&app, &booking, START).await;
+        let to = "2026-11-26T09:00:00Z";
+        app.reschedule(&booking, to).await.expect_problem(409, "event-type-gone");
+        let (id, token) = (booking["id"].as_str().unwrap(), booking["manage_token"].as_str().unwrap());
+        let moved = app.step(id, "reschedule", Some(&json!({ "start": to }))).await;
+        moved.expect_problem(409, "event-type-gone");
+        let browser = Browser { app: &app };
+        let own = format!("/manage/{TENANT}/{id}");
+        let opened = app.send(Method::GET, &format!("{own}/move?token={token}&zone=UTC"), None).await;
+        let moved = browser
+            .post(&format!("{own}/reschedule"), &[("token", token), ("zone", "UTC"), ("start", to)])
+            .await;
+        for page in [opened, moved] {
+            assert_eq!(page.status, 409, "{}", page.text);
+            assert!(page.text.contains("no longer"), "{}", page.text);
+        }
+        assert_agreed(&app, &booking, START).await;
+        is_cancelled(&app, &booking, by).await;
+    }
+}
+
+/// A hold of ninety minutes.
+async fn held(app: &TestApp) -> String {
+    app.hold_for(SLUG, START, Some(90)).await.expect(201)["hold"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_hold_keeps_the_buffers_under_which_it_was_taken() {
+    let app = offering().await;
+    let hold = held(&app).await;
+    change(&app, json!({ "buffer_before": 0, "buffer_after": 60 })).await;
+    let booking = app.confirm(&hold).await.expect(201).clone();
+    keeps_its_terms(&app, &booking).await;
+    is_cancelled(&app, &booking, CancelBy::Guest).await;
+}
+
+#[tokio::test]
+async fn a_confirmation_that_is_repeated_finds_its_booking_whatever_the_event_type_has_become() {
+    let question = json!({ "key": "anvil", "label": "Which anvil?", "kind": "text", "required": true });
+    for changed in [json!({ "questions": [question] }), json!({ "lengths": [30] }), json!({ "host": OTHER })]
+    {
+        let app = offering().await;
+        let hold = held(&app).await;
+        let first = app.confirm(&hold).await.expect(201).clone();
+        change(&app, changed.clone()).await;
+        let again = app.confirm(&hold).await;
+        assert_eq!(again.expect(201)["id"], first["id"], "{changed}");
+        assert_agreed(&app, &first, START).await;
+    }
 }

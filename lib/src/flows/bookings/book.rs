@@ -71,27 +71,42 @@ impl NewBooking<'_> {
         self.scope.tenant()
     }
 
-    /// Writes the booking, or finds the one that this request has made.
+    /// Writes the booking, or finds the one that this request has made: that stays booked, whatever has become of the
+    /// hold, the event type and its questions since.
     async fn commit(
+        &self,
+        app: &App,
+        idempotent: Option<&IdempotentRequest>,
+    ) -> Result<(BookingRecord, Lease), BookingError> {
+        let committed = self.commit_new(app, idempotent).await;
+        match (committed, &self.request.wanted) {
+            (
+                Err(
+                    error @ (BookingError::UnknownEventType
+                    | BookingError::LengthNotOffered
+                    | BookingError::WrongAnswers(_)
+                    | BookingError::UnknownHold
+                    | BookingError::HoldExpired),
+                ),
+                Wanted::Held(token),
+            ) => self.booking_of_hold(app, token, error).await,
+            (committed, _) => committed,
+        }
+    }
+
+    async fn commit_new(
         &self,
         app: &App,
         idempotent: Option<&IdempotentRequest>,
     ) -> Result<(BookingRecord, Lease), BookingError> {
         let (slug, length) = match &self.request.wanted {
             Wanted::Held(token) if app.clock.now() >= token.expires_at() => {
-                return self.booking_of_hold(app, token, BookingError::HoldExpired).await;
+                return Err(BookingError::HoldExpired);
             }
             Wanted::Held(token) => (token.event_type(), None),
             Wanted::Slot(slot) => (&slot.event_type, slot.length),
         };
-        let found = bookable_event_type(app, self.tenant(), slug, length).await;
-        let (event_type, length) = match (found, &self.request.wanted) {
-            // What this request has booked stays booked, whatever the event type is by now.
-            (Err(error @ BookingError::UnknownEventType), Wanted::Held(token)) => {
-                return self.booking_of_hold(app, token, error).await;
-            }
-            (found, _) => found?,
-        };
+        let (event_type, length) = bookable_event_type(app, self.tenant(), slug, length).await?;
         if self.scope.is_staff() && !self.scope.covers_any(&event_type.hosts) {
             return Err(BookingError::UnknownEventType);
         }
@@ -101,14 +116,14 @@ impl NewBooking<'_> {
         }
         let settings = app.store.tenant_remembered(self.tenant()).await?;
         let settings = settings.ok_or(BookingError::UnknownEventType)?;
-        let tried = match &self.request.wanted {
+        match &self.request.wanted {
             Wanted::Held(token) => {
                 let id = token.booking_id();
                 let claim = token.claim();
                 // The hosts of a hold are its event type's. If those have changed since, terms and limits are no longer
                 // those of the hosts that it claims.
                 if !claim.hosts().eq(event_type.hosts.iter()) {
-                    return self.booking_of_hold(app, token, BookingError::UnknownHold).await;
+                    return Err(BookingError::UnknownHold);
                 }
                 let parts =
                     Parts { settings: &settings, event_type: &event_type, id, slot: token.slot(), claim };
@@ -122,12 +137,6 @@ impl NewBooking<'_> {
                 let parts = Parts { settings: &settings, event_type: &event_type, id, slot, claim };
                 self.place(app, &parts, None, idempotent).await
             }
-        };
-        match (tried, &self.request.wanted) {
-            (Err(error @ (BookingError::UnknownHold | BookingError::HoldExpired)), Wanted::Held(token)) => {
-                self.booking_of_hold(app, token, error).await
-            }
-            (tried, _) => tried,
         }
     }
 
@@ -196,7 +205,8 @@ impl NewBooking<'_> {
         token: &HoldToken,
         else_error: BookingError,
     ) -> Result<(BookingRecord, Lease), BookingError> {
-        match app.store.booking(self.tenant(), &token.booking_id()).await? {
+        let found = app.store.booking(self.tenant(), &token.booking_id()).await?;
+        match found.filter(|found| !self.scope.is_staff() || self.scope.covers(found)) {
             Some(found) => self.same_request_or_conflict(app, found).await,
             None => Err(else_error),
         }
@@ -286,14 +296,16 @@ struct Parts<'a> {
 fn terms(parts: &Parts<'_>, available: &JointAvailability) -> Terms {
     let Parts { settings, event_type, .. } = parts;
     let organizer = available.host(event_type.hosts.organizer());
+    // A hold's buffers are those under which it was taken.
+    let taken = parts.claim.span().unwrap_or(parts.slot);
     let zone = organizer.and_then(|items| items.schedule(event_type)).map(|schedule| schedule.zone);
     Terms {
         tenant_name: settings.name.clone(),
         host_name: organizer.map(|items| items.host.name.clone()).unwrap_or_default(),
         time_zone: zone.unwrap_or(chrono_tz::UTC),
         schedule: event_type.schedule.clone(),
-        buffer_before: event_type.buffer_before,
-        buffer_after: event_type.buffer_after,
+        buffer_before: Span::new(taken.start, parts.slot.start).len(),
+        buffer_after: Span::new(parts.slot.end, taken.end).len(),
         event_title: event_type.event_title.clone(),
         event_description: event_type.event_description.clone(),
         location: event_type.location.clone(),
