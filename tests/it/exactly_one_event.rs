@@ -141,6 +141,29 @@ async fn a_booking_cancelled_while_its_event_is_being_made_leaves_none() {
 }
 
 #[tokio::test]
+async fn a_cancel_does_not_wait_for_an_insert_that_goes_on_and_says_pending() {
+    for when in [When::Before, When::After] {
+        let (app, _) = connected().await;
+        let token = hold(&app, TEN).await;
+        let mut insert = gate(&app, "events.insert", when);
+        let (confirmed, cancelled) = join!(app.confirm(&token), async {
+            insert.reached().await;
+            let cancelled = app.cancel_as_admin(&the_booking(&app).await).await;
+            insert.open();
+            cancelled
+        });
+        assert_eq!(cancelled.expect(200)["status"], "cancelled");
+        assert_eq!(cancelled.body["calendar_sync"], "pending");
+        // In time or not, the confirm answers what it finds at its end.
+        assert_eq!(confirmed.expect(201)["status"], "cancelled");
+        // A confirm whose time was up leaves its event to the next push.
+        app.tick_for(3).await;
+        agree(&app, 0).await;
+        assert!(app.is_offered("intro", TEN).await);
+    }
+}
+
+#[tokio::test]
 async fn an_insert_that_arrives_after_the_cancel_has_looked_for_it_is_gone_in_the_end() {
     let (app, _) = connected().await;
     let booking = unpushed(&app, TEN).await;
