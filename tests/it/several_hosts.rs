@@ -1,4 +1,4 @@
-//! Event types of one, two and three hosts: all of them are taken or none, whoever races, dies or cannot be read, and
+//! Event types of one, two and three hosts: all of them are taken or none, in races and crashes and with unreadable calendars, and
 //! each host's calendar follows on its own.
 
 use std::collections::BTreeSet;

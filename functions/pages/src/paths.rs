@@ -48,7 +48,7 @@ pub(crate) fn offer(tenant: &Tenant, slug: &EventTypeSlug) -> String {
     format!("/{tenant}/{slug}")
 }
 
-/// A booking, for whoever has its token.
+/// A booking, for the guest who has its token.
 pub(crate) fn booking(tenant: &Tenant, id: &BookingId) -> String {
     format!("/manage/{tenant}/{id}")
 }

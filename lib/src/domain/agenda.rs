@@ -271,7 +271,7 @@ impl AgendaEntry {
         is_right && self.leftovers.is_empty() && self.attempts.iter().all(|attempt| self.is_standing(attempt))
     }
 
-    /// Whether an attempt was at the very event that stands. It is the same event, whoever wrote it.
+    /// Whether an attempt was at the very event that stands. Then it is the same event.
     pub fn is_standing(&self, attempt: &Attempt) -> bool {
         self.standing()
             .is_some_and(|link| link.event.at == attempt.at && link.generation == attempt.generation)

@@ -244,7 +244,7 @@ pub struct Booking {
     /// The counters towards which it counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub counters: Vec<Counter>,
-    /// Why it was cancelled or declined, in the words of whoever did.
+    /// Why it was cancelled or declined, in the words of the person who did.
     #[serde(default)]
     pub reason: Option<String>,
     /// The conference that was made with its event.
@@ -318,7 +318,7 @@ impl Booking {
         }
     }
 
-    /// The next version, in another status. Whoever ends it early gives a reason, or none.
+    /// The next version, in another status. A reason may be given when it ends early.
     pub fn step(
         &self,
         to: BookingStatus,

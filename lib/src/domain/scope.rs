@@ -11,7 +11,7 @@ pub enum Scope {
     Host(Tenant, HostId),
     /// One booking, as its guest. Made only by checking the booking's manage token.
     Guest(Tenant, BookingId),
-    /// Nothing that is stored; whoever knows a tenant's slug may hold and book what it offers.
+    /// Nothing that is stored; anybody who knows a tenant's slug may hold and book what it offers.
     Public(Tenant),
 }
 

@@ -1,7 +1,7 @@
 //! What is told on the event bus: the contracts of `booking.*` and `integration.*`. The forms are the JSON Schemas
 //! beside this file; a field more is no new form, anything else is.
 //!
-//! An event says which item and what became of it, never who the guest is or what anybody wrote: whoever may know asks
+//! An event says which item and what became of it, never who the guest is or what anybody wrote: a consumer that may know asks
 //! the API. A change may be told of twice, and then both events have one `id`: it is made of what the change is.
 
 use base64::Engine;

@@ -1,6 +1,6 @@
 //! Idempotency: a request that carries an Idempotency-Key does its act once, however often it is sent.
 //!
-//! The act's own transaction writes the record of what it came to. Whoever sends the same key with the same body
+//! The act's own transaction writes the record of what it came to. A client that sends the same key with the same body
 //! afterwards, or at the same time, gets that answer; with another body the key is refused.
 
 use std::fmt;

@@ -62,7 +62,7 @@ impl Store {
     /// Leases something due to one worker: it comes due again when the lease ends, unless the worker has said
     /// otherwise by then. `false` when somebody else was faster or it is no longer due.
     ///
-    /// Entries, bookings and jobs are only postponed: whoever works on them takes a lease of its own. That decides
+    /// Entries, bookings and jobs are only postponed: the worker takes a lease of its own. That decides
     /// nothing, so an entry's `rev` stays.
     pub async fn lease_due(&self, due: &Due, lease: &Lease) -> Result<bool, StoreError> {
         let postpone = |key: Key| Change::update(key, "SET due_at = :until").when("due_at = :due");

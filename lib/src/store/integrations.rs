@@ -262,7 +262,7 @@ impl Store {
     }
 
     /// Says that the provider no longer honours these tokens. The token version stays, so that a good token
-    /// still under way wins; whoever holds newer tokens is not concerned.
+    /// still under way wins; a session with newer tokens is not concerned.
     pub async fn mark_needs_reauth(
         &self,
         integration: &Integration,
@@ -312,7 +312,7 @@ impl Store {
         read_integration(self.take_lease(self.key_of(integration), lease).await?)
     }
 
-    /// Asks for a sync now, of whoever comes next. Nothing happens to an integration that is gone.
+    /// Makes a sync due now. Nothing happens to an integration that is gone.
     pub async fn make_integration_due(&self, integration: &Integration) -> Result<(), StoreError> {
         let change = Change::update(self.key_of(integration), "SET due_at = :now, due_shard = :shard")
             .when("attribute_exists(pk) AND NOT #status IN (:disconnected, :pending, :dead)")

@@ -39,7 +39,7 @@ pub(super) const HOSTS: [HostSpec; 3] = [
 /// Who serves event types, the organizer first: one host alone, two in both orders, all three.
 const TEAMS: [&[usize]; 8] = [&[0], &[1], &[2], &[0, 1], &[1, 0], &[2, 1], &[0, 1, 2], &[2, 0, 1]];
 
-/// What an event type is like, whoever serves it.
+/// An event type's settings but for its hosts.
 struct Kind {
     slug: &'static str,
     /// In minutes.
@@ -212,7 +212,7 @@ impl World {
         (0..self.offers.len()).filter(|at| self.offers[*at].is_edited()).collect()
     }
 
-    /// An event type that this host serves, often with others; now and then one that was changed, whoever serves it.
+    /// An event type that this host serves, often with others; now and then one that was changed.
     pub(super) fn choose_offer(&mut self, host: usize) -> usize {
         let edited = self.edited_offers();
         if let Some(at) = self.rng.choice(edited).filter(|_| self.rng.u8(..16) == 0) {

@@ -1,4 +1,4 @@
-//! A booking, for whoever may see it.
+//! A booking, for those who may see it.
 
 use super::error::BookingError;
 use super::manage_token::ManageToken;
@@ -11,7 +11,7 @@ pub async fn read_booking(app: &App, scope: &Scope, id: &BookingId) -> Result<Bo
     booking_of_staff(app, scope, id).await
 }
 
-/// A booking, for whoever has its manage token.
+/// A booking, for the guest who has its manage token.
 pub async fn read_managed(
     app: &App,
     tenant: &Tenant,

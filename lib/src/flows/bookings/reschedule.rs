@@ -34,7 +34,7 @@ pub async fn reschedule(
     reschedule_idempotent(app, scope, record, to, key).await
 }
 
-/// Moves a booking for whoever has its manage token, by the rules of its event type and the notice that was agreed.
+/// Moves a booking for the guest who has its manage token, by its event type's rules and the notice that was agreed.
 pub async fn reschedule_managed(
     app: &App,
     tenant: &Tenant,

@@ -29,7 +29,7 @@ pub async fn transition(
     Ok(push_within(app, record, &lease).await)
 }
 
-/// Cancels a booking for whoever has its manage token, while the notice that was agreed allows it.
+/// Cancels a booking for the guest who has its manage token, while the notice that was agreed allows it.
 pub async fn cancel_managed(
     app: &App,
     tenant: &Tenant,

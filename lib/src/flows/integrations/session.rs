@@ -2,7 +2,7 @@
 //! for all.
 //!
 //! A provider may let a refresh token be used once only, so refreshing happens under a lease and the new tokens
-//! are written under the version of the old. Whoever finds the lease taken goes on with the old access token
+//! are written under the version of the old. A worker that finds the lease taken goes on with the old access token
 //! while it lasts, or waits for the new one.
 
 use std::time::Duration;

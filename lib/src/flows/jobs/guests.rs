@@ -145,7 +145,7 @@ pub(in crate::flows) async fn void_exports(
         if !is_theirs {
             continue;
         }
-        // The address goes last: until then, whoever begins again finds what is left.
+        // The address goes last: until then, a second erasure of the same address finds what is left.
         let void = |job: &Job| Job { status: JobStatus::Void, due_at: None, lease: None, ..job.clone() };
         if let Some(job) = change_job(app, tenant, &job.id, void).await? {
             app.store.remove_job_results(&job).await?;

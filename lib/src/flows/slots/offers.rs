@@ -53,7 +53,7 @@ pub async fn read_offers(app: &App, tenant: &Tenant) -> Result<Offers, OffersErr
     Ok(Offers { tenant: settings, event_types })
 }
 
-/// One event type, for whoever has its link.
+/// One event type, for a guest who has its link.
 pub async fn read_offer(app: &App, tenant: &Tenant, slug: &EventTypeSlug) -> Result<Offer, OffersError> {
     let (settings, event_type) =
         tokio::try_join!(app.store.tenant_remembered(tenant), app.store.event_type(tenant, slug))?;
