@@ -54,7 +54,7 @@ pub async fn book(
         let (record, lease) = Box::pin(new.commit(app, idempotent_request)).await?;
         Ok(push_within(app, record, &lease).await)
     };
-    let record = idempotent(app, tenant, idempotent_request, act, replay).await?;
+    let record = Box::pin(idempotent(app, tenant, idempotent_request, act, replay)).await?;
     let manage_token = ManageToken::of(app, &record.booking).await?;
     Ok(Booked { record, manage_token })
 }

@@ -31,7 +31,7 @@ pub async fn reschedule(
     key: Option<&IdempotencyKey>,
 ) -> Result<BookingRecord, BookingError> {
     let record = booking_of_staff(app, scope, id).await?;
-    reschedule_idempotent(app, scope, record, to, key).await
+    Box::pin(reschedule_idempotent(app, scope, record, to, key)).await
 }
 
 /// Moves a booking for the guest who has its manage token, by its event type's rules and the notice that was agreed.
@@ -44,7 +44,7 @@ pub async fn reschedule_managed(
     key: Option<&IdempotencyKey>,
 ) -> Result<BookingRecord, BookingError> {
     let (scope, record) = booking_of_guest(app, tenant, id, token).await?;
-    reschedule_idempotent(app, &scope, record, to, key).await
+    Box::pin(reschedule_idempotent(app, &scope, record, to, key)).await
 }
 
 async fn reschedule_idempotent(

@@ -85,7 +85,7 @@ pub(in crate::flows) async fn push_within(app: &App, record: BookingRecord, leas
     let pushes = record.entries.iter().map(|entry| push_in_turn(app, &record.booking, entry, lease));
     let worked = join_all(pushes).await;
     if worked.iter().any(|worked| matches!(worked, Worked::Unfinished)) {
-        return read_again(app, record).await;
+        return Box::pin(read_again(app, record)).await;
     }
     merged(record, worked)
 }
