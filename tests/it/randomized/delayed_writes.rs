@@ -98,6 +98,10 @@ impl World {
             }
             _ if is_doubtful => {}
             _ if has_landed => {
+                if matches!(act.op, Op::Book(_)) {
+                    // By the hosts of its event type then: those may be others by now.
+                    self.adopt(&act, &new_cells).await;
+                }
                 let outcome = Box::pin(self.perform(&act)).await;
                 assert_eq!(outcome.word(), "ok", "{act:?} has landed");
                 self.take_note(&act, &outcome, true);
@@ -107,7 +111,7 @@ impl World {
         self.check(&landed);
     }
 
-    /// A direct booking whose caller is gone: nobody has its id, so it is looked for.
+    /// A direct booking whose caller is gone: nobody was told its id, so it is looked for.
     async fn adopt(&mut self, act: &Act, cells: &[Cell]) {
         for id in self.booking_ids().await {
             if self.bookings.contains_key(&id) {
