@@ -1,7 +1,7 @@
 //! What stands in the host's calendar: the terms of a booking through its templates, its place, and the video
 //! conference that Google makes with it in its own time.
 
-use chrono::TimeDelta;
+use chrono::{SubsecRound, TimeDelta};
 use fakes::google::errors;
 use holdfast::domain::{AgendaEntry, Booking, Conference, EventType};
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ async fn awaited(app: &TestApp) -> Value {
     assert_eq!(event["conferenceData"]["createRequest"]["requestId"], event["id"]);
     let stored = stored(app, &booking).await;
     assert_eq!(stored.conference, Some(Conference::Pending));
-    assert_eq!(entry(app, &booking).await.due_at, Some(app.now() + TimeDelta::seconds(10)));
+    assert_eq!(entry(app, &booking).await.due_at, Some(app.now().trunc_subsecs(0) + TimeDelta::seconds(10)));
     assert_eq!(google_calls(app), ["events.insert"]);
     booking
 }
@@ -190,7 +190,7 @@ async fn a_meet_that_never_comes_is_given_up_after_ten_reads() {
     let mut pauses = Vec::new();
     for _ in 0..10 {
         let due_at = entry(&app, &booking).await.due_at.unwrap();
-        pauses.push((due_at - app.now()).num_seconds());
+        pauses.push((due_at - app.now().trunc_subsecs(0)).num_seconds());
         app.pass(due_at - app.now());
         app.tick().await;
         let reads = google_calls(&app).into_iter().filter(|op| op == "events.get").count();

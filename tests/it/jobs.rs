@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{SubsecRound, TimeDelta};
 use fakes::Fault;
 use holdfast::App;
 use holdfast::domain::{Job, JobId, JobStatus, Scope, Tenant};
@@ -37,7 +37,7 @@ async fn booked(bookings: usize) -> TestApp {
     let app = TestApp::without_stream().await;
     app.put_open_host(HOST).await;
     app.put_event_type("half", HOST, &[30], 30, 60).await;
-    let first = app.now() + TimeDelta::days(1);
+    let first = app.now().trunc_subsecs(0) + TimeDelta::days(1);
     for nth in 0..bookings * OTHER / (OTHER - 1) {
         let is_mary = nth % OTHER != OTHER - 1;
         let email = if is_mary { MARY } else { "charles@example.com" };

@@ -21,6 +21,8 @@ const NEXT_DAY: &str = "2026-11-26";
 
 async fn hedy() -> TestApp {
     let app = TestApp::without_stream().await;
+    // These tests are exact to the second, to which the time of a reading is stored.
+    app.pass(-TimeDelta::milliseconds(i64::from(app.now().timestamp_subsec_millis())));
     app.put_open_host(HEDY).await;
     app.put_event_type(ANY, HEDY, &[5], 5, 30).await;
     app.google().add_account(MAIN, "Hedy Lamarr");

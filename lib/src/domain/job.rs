@@ -1,6 +1,6 @@
 //! Jobs: what is too long for one request, done in pages and resumed where it stopped.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Actor, BookingId, JobId, Lease, Tenant};
@@ -114,8 +114,9 @@ impl Job {
     /// How long jobs and their results are kept after they were asked for.
     pub const KEPT: TimeDelta = TimeDelta::days(7);
 
-    /// A new one, due at once.
+    /// A new one, due at once. Instants are in whole seconds, as they are stored.
     pub fn new(id: JobId, tenant: Tenant, kind: JobKind, created_by: Actor, now: DateTime<Utc>) -> Self {
+        let now = now.trunc_subsecs(0);
         Self {
             id,
             tenant,

@@ -131,13 +131,14 @@ impl Store {
     }
 
     /// Takes the lease on an entry that is still as read, with the attempt that its worker is about to make. Gives the
-    /// entry as it is then; [`StoreError::Conflict`] when it has changed. A repeated try finds its own lease.
+    /// entry as it is then; [`StoreError::Conflict`] when it has changed. A repeated try finds its own lease. Instants are
+    /// compared as they are stored, in whole seconds.
     pub async fn lease_entry(&self, read: &AgendaEntry, lease: &Lease) -> Result<AgendaEntry, StoreError> {
         let after = AgendaEntry { rev: read.rev + 1, ..read.clone().taken(lease) };
         match self.commit(&[updated(read, &after)?]).await {
             Ok(()) => Ok(after),
             Err(StoreError::Conflict(found)) => match found_entry(found)? {
-                Some(found) if found == after => Ok(after),
+                Some(found) if stored(&found)? == stored(&after)? => Ok(found),
                 _ => Err(StoreError::Conflict(Vec::new())),
             },
             Err(error) => Err(error),
@@ -162,7 +163,7 @@ impl Store {
         match self.commit(&[change]).await {
             Ok(()) => Ok(after),
             Err(StoreError::Conflict(found)) => match found_entry(found)? {
-                Some(found) if found == after => Ok(after),
+                Some(found) if stored(&found)? == stored(&after)? => Ok(found),
                 _ => Err(StoreError::Conflict(Vec::new())),
             },
             Err(error) => Err(error),

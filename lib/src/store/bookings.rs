@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::agenda;
 use super::change::Change;
@@ -17,9 +17,9 @@ use crate::domain::{
     ReadDays, Tenant,
 };
 
-/// A new lease, from `now` for this long.
+/// A new lease, from `now` for this long, in whole seconds as it is stored.
 pub fn new_lease(now: DateTime<Utc>, length: TimeDelta) -> Lease {
-    Lease { id: format!("{:016x}", fastrand::u64(..)), until: now + length }
+    Lease { id: format!("{:016x}", fastrand::u64(..)), until: (now + length).trunc_subsecs(0) }
 }
 
 /// One change of a booking, to be written in one piece.

@@ -249,6 +249,8 @@ impl NewBooking<'_> {
         let (event_type, request, slot) = (parts.event_type, self.request, parts.slot);
         let actor = self.scope.actor();
         let is_asked = event_type.needs_confirmation && !self.scope.is_staff();
+        // In whole seconds, as it is stored.
+        let now = now.trunc_subsecs(0);
         let answer_by = (now + event_type.confirm_within.duration()).min(slot.start.instant());
         let kept = parts.settings.retention_days.map(|days| TimeDelta::days(i64::from(days)));
         let mut booking = Booking {
@@ -268,7 +270,7 @@ impl NewBooking<'_> {
             due_at: None,
             fingerprint: self.fingerprint.clone(),
             token_generation: 0,
-            created_at: now.trunc_subsecs(0),
+            created_at: now,
             terms: Box::new(terms(parts, available)),
             created_by: actor.clone(),
             changed_by: actor,

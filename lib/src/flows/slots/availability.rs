@@ -3,7 +3,7 @@
 //! What no active integration has read, or has read too long ago, is blocked. [`Availability`] is one host's;
 //! [`JointAvailability`] is that of all hosts of an event type, who are only free when all of them are.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 
 use crate::domain::slots::{Refusal, offered, starts};
 use crate::domain::zone::local_days;
@@ -155,7 +155,8 @@ impl Availability {
             if held + wanted > most
                 && let Some(first) = holds.min()
             {
-                let left = (first.ends_at() - now).num_seconds();
+                // It is alive for the whole of its last second.
+                let left = (first.ends_at() - now.trunc_subsecs(0)).num_seconds();
                 return Err(Refused::TooManyHolds { seconds: u32::try_from(left).unwrap_or(0) + 1 });
             }
         }

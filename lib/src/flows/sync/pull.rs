@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::flows::integrations::session::{AccessError, Session, through};
 use crate::flows::keys::KeyError;
-use crate::flows::sync::backoff::pause;
+use crate::flows::sync::backoff::retry_at;
 use crate::store::{PullOutcome, StoreError, new_lease};
 
 /// A pull that takes longer has lost its lease.
@@ -348,7 +348,7 @@ fn after(
                 AccessError::Calendar(error) => error.retry_after(),
                 AccessError::Store(_) | AccessError::Key(_) => None,
             };
-            after.due_at = Some(now + pause(after.failures, asked));
+            after.due_at = Some(retry_at(after.failures, asked, now));
         }
     }
     after

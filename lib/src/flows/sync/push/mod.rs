@@ -110,7 +110,7 @@ async fn push_in_turn(app: &App, booking: &Booking, entry: &AgendaEntry, lease: 
     }
     let deadline = Instant::now() + REQUEST_CALLS_TIMEOUT;
     let work = async {
-        if entry.lease.as_ref() == Some(lease) {
+        if entry.lease.as_ref().is_some_and(|of| of.id == lease.id) {
             let worker = Worker::new(app, lease.clone(), Mode::Due, deadline);
             // Boxed: every future that changes a booking would be as deep as a push otherwise.
             return Box::pin(worker.run(Target::Leased(Box::new((booking.clone(), entry.clone()))))).await;

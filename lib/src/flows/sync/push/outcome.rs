@@ -8,7 +8,7 @@ use crate::calendars::{CalendarError, Placed};
 use crate::domain::{
     AgendaEntry, Attempt, Booking, CalendarRef, Conference, EventLink, EventRef, Lease, Shown,
 };
-use crate::flows::sync::backoff::pause;
+use crate::flows::sync::backoff::retry_at;
 use crate::flows::sync::conference;
 
 /// After its lease has ended, a silent worker's last call may take this long to arrive.
@@ -160,7 +160,7 @@ impl Settling<'_> {
             attempt.worker.until = self.now;
         }
         after.failures = self.entry.failures.saturating_add(1);
-        after.due_at = self.unless_over(self.now + pause(after.failures, error.retry_after()));
+        after.due_at = self.unless_over(retry_at(after.failures, error.retry_after(), self.now));
         after
     }
 

@@ -119,7 +119,7 @@ impl<'a> Worker<'a> {
         if !entry.is_free(Some(&self.lease.id), now) {
             return Ok(Taken::Not(Worked::Busy));
         }
-        let is_mine = entry.lease.as_ref() == Some(&self.lease);
+        let is_mine = entry.lease.as_ref().is_some_and(|lease| lease.id == self.lease.id);
         let is_due = match self.mode {
             Mode::Due => entry.is_due(now),
             Mode::HandedOut(due_again_at) => entry.is_due(now) || entry.due_at == Some(due_again_at),
