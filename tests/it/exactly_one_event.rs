@@ -636,6 +636,33 @@ async fn an_insert_whose_answer_was_lost_is_found_and_not_repeated() {
     agree(&app, 1).await;
 }
 
+/// The last error of a call does not say what its first try has done.
+#[tokio::test]
+async fn an_insert_that_is_throttled_after_its_first_try_arrived_is_removed_with_its_booking() {
+    let wait = std::time::Duration::from_secs(200);
+    for then in [errors::too_many_429(wait), errors::rate_limited_403()] {
+        let (app, _) = connected().await;
+        let mut tries = 0;
+        app.google().faults.plan(move |call| {
+            tries += i32::from(call.op == "events.insert");
+            match (call.op.as_str(), tries) {
+                ("events.insert", 1) => Some(Fault::CutAfter),
+                ("events.insert", _) => Some(then.clone()),
+                _ => None,
+            }
+        });
+        let booking = booked(&app, TEN).await;
+        assert_eq!(booking["calendar_sync"], "pending");
+        only_event(&app);
+        app.google().faults.clear();
+        let cancelled = app.cancel(&booking).await;
+        assert_ne!(cancelled.expect(200)["calendar_sync"], "off", "an event stands, or was removed");
+        assert_eq!(app.our_events(ADA_ACCOUNT, ADA_ACCOUNT).len(), 0);
+        app.tick_for(2).await;
+        agree(&app, 0).await;
+    }
+}
+
 #[tokio::test]
 async fn a_push_that_takes_too_long_does_not_keep_the_guest_waiting() {
     let (app, _) = connected().await;

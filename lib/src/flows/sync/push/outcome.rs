@@ -35,42 +35,41 @@ pub(super) enum Outcome {
     Later(CalendarError),
 }
 
-/// The entry after an outcome, without the lease, and how the booking's conference stands.
-pub(super) fn apply_outcome(
-    booking: &Booking,
-    entry: &AgendaEntry,
-    outcome: Outcome,
-    lease: &Lease,
-    now: DateTime<Utc>,
-) -> (AgendaEntry, Option<Conference>) {
-    let settling = Settling { booking, entry, lease, now };
-    let conference = booking.conference.clone();
-    match outcome {
-        Outcome::Shown(at, placed, generation) => settling.shown(at, placed, generation),
-        Outcome::Read(answer) => settling.read(answer, entry.failures + 1, None),
-        Outcome::Removed => (settling.removed(), conference::on_finished(booking)),
-        Outcome::Cleaned => (settling.cleaned(), conference),
-        Outcome::Spent => (settling.spent(), conference),
-        Outcome::GivenUp => (settling.without_own_attempts(), conference::on_finished(booking)),
-        Outcome::Parked => (settling.parked(), conference),
-        Outcome::Later(error) if conference::is_awaited(booking, entry) => {
-            let nth = entry.failures + 1;
-            let (after, conference) = settling.read(Conference::Pending, nth, error.retry_after());
-            (AgendaEntry { failures: nth, ..after }, conference)
-        }
-        Outcome::Later(error) => (settling.failed(&error), conference),
-    }
-}
-
 /// An entry as it was leased, and who settles it.
-struct Settling<'a> {
-    booking: &'a Booking,
-    entry: &'a AgendaEntry,
-    lease: &'a Lease,
-    now: DateTime<Utc>,
+pub(super) struct Settling<'a> {
+    pub(super) booking: &'a Booking,
+    pub(super) entry: &'a AgendaEntry,
+    pub(super) lease: &'a Lease,
+    /// Whether this worker may have called the calendar.
+    pub(super) has_sent: bool,
+    pub(super) now: DateTime<Utc>,
 }
 
 impl Settling<'_> {
+    /// The entry after an outcome, without the lease, and how the booking's conference stands.
+    pub(super) fn apply(&self, outcome: Outcome) -> (AgendaEntry, Option<Conference>) {
+        let Self { booking, entry, .. } = *self;
+        let conference = booking.conference.clone();
+        match outcome {
+            Outcome::Shown(at, placed, generation) => self.shown(at, placed, generation),
+            Outcome::Read(answer) => self.read(answer, entry.failures + 1, None),
+            Outcome::Removed => (self.removed(), conference::on_finished(booking)),
+            Outcome::Cleaned => (self.cleaned(), conference),
+            Outcome::Spent => (self.spent(), conference),
+            Outcome::GivenUp => {
+                let after = AgendaEntry { failures: 0, ..self.with_what_may_stand() };
+                (after, conference::on_finished(booking))
+            }
+            Outcome::Parked => (self.parked(), conference),
+            Outcome::Later(error) if conference::is_awaited(booking, entry) => {
+                let nth = entry.failures + 1;
+                let (after, conference) = self.read(Conference::Pending, nth, error.retry_after());
+                (AgendaEntry { failures: nth, ..after }, conference)
+            }
+            Outcome::Later(error) => (self.failed(&error), conference),
+        }
+    }
+
     fn is_own(&self, attempt: &Attempt) -> bool {
         attempt.worker.id == self.lease.id
     }
@@ -145,20 +144,29 @@ impl Settling<'_> {
         after.taken(self.lease)
     }
 
+    /// The entry with every attempt that may have left an event. Its own worker sends nothing more.
+    fn with_what_may_stand(&self) -> AgendaEntry {
+        let mut after = self.without_lease();
+        after.attempts.retain(|attempt| !self.is_own(attempt) || self.has_sent);
+        let Some(own) = after.attempts.iter_mut().find(|attempt| self.is_own(attempt)) else { return after };
+        own.worker.until = self.now;
+        // At the same event, one that is looked for later finds what an earlier one has left.
+        let own = own.clone();
+        let is_same = |attempt: &Attempt| attempt.at == own.at && attempt.generation == own.generation;
+        after.attempts.retain(|attempt| {
+            self.is_own(attempt) || !is_same(attempt) || self.now < attempt.worker.until + ATTEMPT_GRACE
+        });
+        after
+    }
+
     fn parked(&self) -> AgendaEntry {
-        let mut after = AgendaEntry { failures: self.entry.failures, ..self.without_own_attempts() };
+        let mut after = self.with_what_may_stand();
         after.due_at = self.unless_over(self.now + PARKED_INTERVAL);
         after
     }
 
     fn failed(&self, error: &CalendarError) -> AgendaEntry {
-        let may_have_arrived = matches!(error, CalendarError::Unreachable | CalendarError::Unreadable);
-        let mut after = self.without_lease();
-        after.attempts.retain(|attempt| !self.is_own(attempt) || may_have_arrived);
-        for attempt in after.attempts.iter_mut().filter(|attempt| self.is_own(attempt)) {
-            // This worker sends nothing more.
-            attempt.worker.until = self.now;
-        }
+        let mut after = self.with_what_may_stand();
         after.failures = self.entry.failures.saturating_add(1);
         after.due_at = self.unless_over(retry_at(after.failures, error.retry_after(), self.now));
         after

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::event::Event;
-use super::outcome::{Outcome, apply_outcome, keep_live_attempts};
+use super::outcome::{Outcome, Settling, keep_live_attempts};
 use crate::app::App;
 use crate::calendars::CalendarError;
 use crate::domain::{AgendaEntry, Booking, EntryKey, IntegrationStatus, Lease};
@@ -66,7 +66,7 @@ impl<'a> Worker<'a> {
             Target::Read(key) => (key, None),
             Target::Leased(pair) => (pair.1.key(), Some(*pair)),
         };
-        let (mut rounds, mut spent) = (0, 0);
+        let (mut rounds, mut spent, mut has_sent) = (0, 0, false);
         while rounds < MAX_ROUNDS {
             let (booking, entry) = match leased.take() {
                 Some(pair) => pair,
@@ -79,12 +79,12 @@ impl<'a> Worker<'a> {
                     Taken::Not(worked) => return Ok(worked),
                 },
             };
-            let outcome = self.reconcile(&booking, &entry, spent).await?;
+            let outcome = self.reconcile(&booking, &entry, spent, &mut has_sent).await?;
             if let Outcome::Later(error) = &outcome {
                 tracing::warn!(booking = %booking.id, host = %entry.host, %error, "push to be tried again");
             }
             let is_spent = matches!(outcome, Outcome::Spent);
-            let (booking, after) = self.record_conference(&booking, &entry, outcome).await?;
+            let (booking, after) = self.record_conference(&booking, &entry, outcome, has_sent).await?;
             match self.app.store.settle_entry(&entry, after, &self.lease).await {
                 Ok(after) if is_spent => {
                     spent += 1;
@@ -157,11 +157,14 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// `has_sent` becomes true when a call to the calendar may have been made: an error does not say what an earlier try
+    /// of the same call has done.
     async fn reconcile(
         &self,
         booking: &Booking,
         entry: &AgendaEntry,
         spent: u32,
+        has_sent: &mut bool,
     ) -> Result<Outcome, StoreError> {
         let standing = entry.standing().map(|link| &link.event.at);
         let pending = || entry.attempts.iter().map(|attempt| &attempt.at);
@@ -181,6 +184,7 @@ impl<'a> Worker<'a> {
         }
         let done = match Session::open_with(self.app, &integration, tokens, self.deadline).await {
             Ok(session) => {
+                *has_sent = true;
                 let event = Event { booking, entry, at, integration: &integration, session };
                 event.bring_about(self.mode == Mode::Asked, spent).await
             }
@@ -188,6 +192,10 @@ impl<'a> Worker<'a> {
         };
         match done {
             Ok(outcome) => {
+                if matches!(outcome, Outcome::GivenUp) {
+                    // The calendar has said that the event is gone.
+                    *has_sent = false;
+                }
                 // A calendar other than the target is read by free/busy, which does not say whose an event is: after
                 // one of ours changed there, it is to be read again.
                 let has_changed = !matches!(outcome, Outcome::Read(_));
@@ -213,8 +221,10 @@ impl<'a> Worker<'a> {
         booking: &Booking,
         entry: &AgendaEntry,
         outcome: Outcome,
+        has_sent: bool,
     ) -> Result<(Booking, AgendaEntry), StoreError> {
-        let (after, conference) = apply_outcome(booking, entry, outcome, &self.lease, self.app.clock.now());
+        let settling = Settling { booking, entry, lease: &self.lease, has_sent, now: self.app.clock.now() };
+        let (after, conference) = settling.apply(outcome);
         let mut booking = booking.clone();
         if conference::is_of_organizer(&booking, entry) && conference != booking.conference {
             self.app.store.set_conference(&booking, conference.clone()).await?;
