@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use fakes::When;
+use fakes::{Fault, When};
 use holdfast::App;
 use holdfast::calendars::{
     Account, Authorize, Busy, BusyQuery, Calendar, CalendarError, CalendarId, CalendarInfo, Calendars, Call,
@@ -19,7 +19,7 @@ use holdfast::flows::{BookRequest, NewTime, SlotRequest, Wanted, book, push, res
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::json;
-use tests::{ADA, ADA_ACCOUNT, Callee, Death, Point, TENANT, TestApp, guest};
+use tests::{ADA, ADA_ACCOUNT, Answer, Callee, Death, Point, TENANT, TestApp, guest};
 use tokio::time::Instant;
 use url::Url;
 
@@ -265,6 +265,72 @@ async fn a_list_reads_an_entry_that_moved_meanwhile_again() {
     let listed = &listed.expect(200)["bookings"][0];
     let start: DateTime<Utc> = listed["start"].as_str().unwrap().parse().unwrap();
     assert_eq!((&listed["calendar_sync"], tick(THREE)), (&json!("synced"), Tick::exact(start).unwrap()));
+}
+
+#[tokio::test]
+async fn a_booking_that_is_changed_between_two_reads_is_told_in_one_version() {
+    for (gated, when, path) in [
+        ("GetItem", When::After, "/v1/bookings/"),
+        ("BatchGetItem", When::Before, "/v1/bookings?from=2026-11-24T00:00:00Z"),
+    ] {
+        let app = connected().await;
+        let booking = app.book_slot("intro", TEN).await.expect(201).clone();
+        let of_booking = format!("/v1/bookings/{}", booking["id"].as_str().unwrap());
+        let path = if path.ends_with('/') { of_booking.as_str() } else { path };
+        // A note raises the version, and neither time nor status say so.
+        let mut read = app.local.dynamodb.faults.gate(gated, when);
+        let (found, ()) = futures::join!(app.admin(Method::GET, path, None), async {
+            read.reached().await;
+            app.admin(Method::PATCH, &of_booking, Some(&json!({ "notes": "door 2" }))).await.expect(200);
+            read.open();
+        });
+        let found = found.expect(200);
+        let found = found["bookings"].get(0).unwrap_or(found);
+        let told = (&found["version"], &found["notes"], &found["calendar_sync"]);
+        assert_eq!(told, (&json!(2), &json!("door 2"), &json!("synced")), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_event_of_a_booking_that_is_over_stays_as_it_is() {
+    let app = connected().await;
+    let booking = app.book_slot("intro", TEN).await.expect(201).clone();
+    let id = booking["id"].as_str().unwrap();
+    let path = format!("/v1/bookings/{id}");
+    let before = app.our_events(ADA_ACCOUNT, ADA_ACCOUNT);
+    app.pass(tick("2026-11-24T10:35:00Z").instant() - app.now());
+    app.google().faults.take_calls();
+    let synced = |answer: Answer, what: &str| {
+        assert_eq!(answer.expect(200)["calendar_sync"], "synced", "{what}");
+        assert_eq!(app.google().faults.take_calls().len(), 0, "{what}");
+    };
+    synced(app.step(id, "complete", None).await, "complete");
+    synced(app.step(id, "no-show", None).await, "no-show");
+    synced(app.admin(Method::PATCH, &path, Some(&json!({ "notes": "left early" }))).await, "a note");
+    synced(app.step(id, "sync", None).await, "sync");
+    let erase = json!({ "email": booking["guest"]["email"] });
+    app.admin(Method::POST, "/v1/guests/erase", Some(&erase)).await.expect(202);
+    assert!(record(&app).await.booking.is_erased());
+    synced(app.step(id, "sync", None).await, "sync of a booking whose guest was erased");
+    assert_eq!(app.our_events(ADA_ACCOUNT, ADA_ACCOUNT), before);
+}
+
+#[tokio::test]
+async fn an_event_that_could_not_be_shown_while_its_booking_lasted_is_not_shown_afterwards() {
+    let app = connected().await;
+    app.google().faults.always("events.insert", Fault::json(503, &json!({})));
+    let booking = app.book_slot("intro", TEN).await.expect(201).clone();
+    let id = booking["id"].as_str().unwrap();
+    app.pass(tick("2026-11-24T10:35:00Z").instant() - app.now());
+    app.tick_for(3).await;
+    app.google().faults.clear();
+    let erase = json!({ "email": booking["guest"]["email"] });
+    app.admin(Method::POST, "/v1/guests/erase", Some(&erase)).await.expect(202);
+    app.step(id, "sync", None).await.expect(200);
+    app.tick_for(3).await;
+    assert_eq!(events(&app), <[&str; 0]>::default(), "nobody is told of a guest who was erased");
+    assert_eq!(record(&app).await.entries[0].due_at, None);
+    assert_eq!(app.broken().await, Vec::<String>::new());
 }
 
 #[tokio::test]

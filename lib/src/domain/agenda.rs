@@ -78,7 +78,7 @@ pub struct EventRef {
 /// What the calendar was last seen to show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
-    /// The booking's version.
+    /// The booking's version. What changes after the booking's end counts as shown.
     pub version: u64,
     /// The event's time.
     pub span: Span,
@@ -165,6 +165,8 @@ pub struct AgendaEntry {
     pub host: HostId,
     /// Which booking.
     pub booking: BookingId,
+    /// The booking's version.
+    pub version: u64,
     /// The booking's start.
     pub start: Tick,
     /// The booking's end.
@@ -211,6 +213,7 @@ impl AgendaEntry {
             tenant: booking.tenant.clone(),
             host: host.clone(),
             booking: booking.id.clone(),
+            version: booking.version,
             start: booking.start,
             end: booking.span().end,
             event_type: booking.event_type.clone(),
@@ -243,9 +246,9 @@ impl AgendaEntry {
         Span::new(self.start, self.end)
     }
 
-    /// Whether it says of its booking what the booking says of itself. One that does not is being moved.
+    /// Whether it is of this version of its booking. One that is not was read before or after a change of both.
     pub fn is_of(&self, booking: &Booking) -> bool {
-        self.booking == booking.id && self.span() == booking.span() && self.status == booking.status
+        self.booking == booking.id && self.version == booking.version
     }
 
     /// Whether an event should stand in the calendar.
@@ -271,6 +274,14 @@ impl AgendaEntry {
         is_right && self.leftovers.is_empty() && self.attempts.iter().all(|attempt| self.is_standing(attempt))
     }
 
+    /// Whether something is to be done at the calendar. Nothing new is shown of a booking that is over, but what may have
+    /// been left there is looked after.
+    pub fn has_work(&self, booking: &Booking, now: DateTime<Utc>) -> bool {
+        let shows_nothing_new = self.wants_event() && booking.is_over(now);
+        let is_settled = self.attempts.is_empty() && self.leftovers.is_empty();
+        !(self.is_shown(booking) || shows_nothing_new && is_settled)
+    }
+
     /// Whether an attempt was at the very event that stands. Then it is the same event.
     pub fn is_standing(&self, attempt: &Attempt) -> bool {
         self.standing()
@@ -293,15 +304,25 @@ impl AgendaEntry {
     }
 
     /// The entry after its booking has changed, with what is to be done about it. Link, leftovers, attempts,
-    /// generation and a live lease of another worker stay with it, wherever it moves.
+    /// generation and a live lease of another worker stay with it, wherever it moves. An event of a booking that is over
+    /// stays as it is: if it showed the version before, it needs no change for this one.
     #[must_use]
-    pub fn follow(&self, booking: &Booking) -> Self {
+    pub fn follow(&self, booking: &Booking, now: DateTime<Utc>) -> Self {
+        let mut link = self.link.clone();
+        if let Some(link) = link.as_mut().filter(|link| link.shown.version == self.version)
+            && booking.status.wants_event()
+            && booking.is_over(now)
+        {
+            link.shown.version = booking.version;
+        }
         Self {
+            version: booking.version,
             start: booking.start,
             end: booking.span().end,
             status: booking.status,
             rev: self.rev + 1,
             failures: 0,
+            link,
             ..self.clone()
         }
     }
@@ -310,7 +331,7 @@ impl AgendaEntry {
     /// another worker is at it, due when that lease ends.
     #[must_use]
     pub fn with_work(mut self, booking: &Booking, lease: &Lease, now: DateTime<Utc>) -> Self {
-        if self.is_shown(booking) {
+        if !self.has_work(booking, now) {
             self.due_at = None;
         } else if let Some(other) = self.lease.as_ref().filter(|other| other.is_live(now)) {
             self.due_at = Some(other.until);
@@ -362,9 +383,14 @@ impl BookingRecord {
     /// if there is anything to push.
     #[must_use]
     pub fn followed_by(&self, booking: Booking, lease: &Lease, now: DateTime<Utc>) -> Self {
-        let follow = |entry: &AgendaEntry| entry.follow(&booking).with_work(&booking, lease, now);
+        let follow = |entry: &AgendaEntry| entry.follow(&booking, now).with_work(&booking, lease, now);
         let entries = self.entries.iter().map(follow).collect();
         Self { booking, entries }
+    }
+
+    /// Whether booking and entries are of one version.
+    pub fn is_consistent(&self) -> bool {
+        self.entries.iter().all(|entry| entry.is_of(&self.booking))
     }
 
     /// How the booking and its calendars agree.

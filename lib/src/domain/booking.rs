@@ -255,6 +255,9 @@ pub struct Booking {
     pub erase_at: Option<DateTime<Utc>>,
 }
 
+/// The address of a guest whose data were erased. Nobody can give it: its domain is reserved (RFC 2606).
+const ERASED_EMAIL: &str = "erased@invalid";
+
 /// A booking may be started this long before its time.
 const START_EARLIEST: TimeDelta = TimeDelta::hours(1);
 
@@ -400,6 +403,16 @@ impl Booking {
         if now < latest { Ok(()) } else { Err(StepRefused::TooLate) }
     }
 
+    /// Whether its time has passed.
+    pub fn is_over(&self, now: DateTime<Utc>) -> bool {
+        self.span().end.instant() <= now
+    }
+
+    /// Whether its guest's data were erased.
+    pub fn is_erased(&self) -> bool {
+        self.guest.email == ERASED_EMAIL
+    }
+
     /// Whether it waits for a yes that has not come in time.
     pub fn is_unanswered(&self, now: DateTime<Utc>) -> bool {
         self.status == BookingStatus::Pending && self.answer_by.is_some_and(|answer_by| answer_by <= now)
@@ -411,7 +424,7 @@ impl Booking {
         let mut after = self.clone();
         after.guest = Guest {
             name: "erased".to_owned(),
-            email: "erased@invalid".to_owned(),
+            email: ERASED_EMAIL.to_owned(),
             phone: None,
             time_zone: self.guest.time_zone,
             locale: None,

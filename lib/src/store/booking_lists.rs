@@ -11,7 +11,7 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::Select;
 use chrono::DateTime;
 
-use super::bookings::in_order;
+use super::bookings::record_of;
 use super::item::{read_booking, text};
 use super::key::{Key, sortable};
 use super::{BY_TENANT_INDEX, Item, Store, StoreError};
@@ -206,7 +206,7 @@ impl Store {
     }
 
     /// Bookings with their entries, some of which are known, each with its place in the list. A booking of which an entry
-    /// is missing or says otherwise has changed since it was read: it is read again, and keeps its place.
+    /// is missing or of another version has changed since it was read: it is read again, and keeps its place.
     async fn with_all_entries(
         &self,
         bookings: Vec<Booking>,
@@ -224,14 +224,14 @@ impl Store {
         }
         let mut records = Vec::with_capacity(bookings.len());
         for booking in bookings {
-            let (at, keys) = (BookingCursor::of(&booking), EntryKey::all_of(&booking));
-            let own = keys.iter().filter_map(|key| entries.get(key)).cloned().collect();
-            let is_current = |entries: &Vec<AgendaEntry>| entries.iter().all(|entry| entry.is_of(&booking));
-            if let Some(entries) = in_order(&keys, own).filter(is_current) {
-                records.push((at, BookingRecord { booking, entries }));
-            } else {
-                let read = self.booking_record(&booking.tenant, &booking.id).await?;
-                records.extend(read.map(|record| (at, record)));
+            let at = BookingCursor::of(&booking);
+            let own = EntryKey::all_of(&booking).iter().filter_map(|key| entries.get(key)).cloned().collect();
+            match record_of(booking, own) {
+                Ok(record) => records.push((at, record)),
+                Err(Booking { tenant, id, .. }) => {
+                    let read = self.booking_record(&tenant, &id).await?;
+                    records.extend(read.map(|record| (at, record)));
+                }
             }
         }
         Ok(records)

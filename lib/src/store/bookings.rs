@@ -85,7 +85,7 @@ impl Store {
     }
 
     /// A booking with its entries, strongly consistent: two steps, because the entries lie under its start. One that is
-    /// moved in between is read again.
+    /// changed in between is read again.
     pub async fn booking_record(
         &self,
         tenant: &Tenant,
@@ -100,11 +100,10 @@ impl Store {
         Err(StoreError::Busy)
     }
 
-    /// A booking that has just been read with its entries; `None` when it has been moved since.
+    /// A booking that has just been read with its entries; `None` when it has been changed since.
     pub async fn with_entries(&self, booking: Booking) -> Result<Option<BookingRecord>, StoreError> {
-        let keys = EntryKey::all_of(&booking);
-        let found = self.entries(&keys).await?;
-        Ok(in_order(&keys, found).map(|entries| BookingRecord { booking, entries }))
+        let found = self.entries(&EntryKey::all_of(&booking)).await?;
+        Ok(record_of(booking, found).ok())
     }
 
     /// Those of these bookings that exist, strongly consistent.
@@ -148,16 +147,21 @@ impl Store {
     }
 }
 
-/// A booking that is moved this often between two reads is being fought over.
+/// A booking that is changed this often between two reads is being fought over.
 const READS: u32 = 4;
 
-/// The entries in the order of the keys; `None` when one is missing.
-pub(super) fn in_order(keys: &[EntryKey], mut found: Vec<AgendaEntry>) -> Option<Vec<AgendaEntry>> {
+/// The booking with its entries, in the order of its hosts; the booking alone when one of them is missing, or is of
+/// another version.
+pub(super) fn record_of(booking: Booking, mut found: Vec<AgendaEntry>) -> Result<BookingRecord, Booking> {
     let one = |key: &EntryKey| {
-        let at = found.iter().position(|entry| entry.key() == *key)?;
+        let at = found.iter().position(|entry| entry.key() == *key && entry.is_of(&booking))?;
         Some(found.swap_remove(at))
     };
-    keys.iter().map(one).collect()
+    let entries: Option<Vec<AgendaEntry>> = EntryKey::all_of(&booking).iter().map(one).collect();
+    match entries {
+        Some(entries) => Ok(BookingRecord { booking, entries }),
+        None => Err(booking),
+    }
 }
 
 /// All changes of one write, the booking's first: its position tells a lost one from the rest.

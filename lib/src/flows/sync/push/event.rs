@@ -1,5 +1,7 @@
 //! An entry's event at its calendar: shown, read, or removed with all that attempts may have left.
 
+use chrono::{DateTime, Utc};
+
 use super::outcome::Outcome;
 use crate::calendars::{CalendarError, CalendarId, EventId, Notify};
 use crate::domain::{
@@ -23,15 +25,23 @@ pub(super) struct Event<'a> {
 
 impl Event<'_> {
     /// `asked`: as if nothing were known of the event. `spent`: how often this push has found it deleted.
-    pub(super) async fn bring_about(mut self, asked: bool, spent: u32) -> Result<Outcome, AccessError> {
-        let is_right = self.entry.standing().is_some_and(|link| {
+    pub(super) async fn bring_about(
+        mut self,
+        asked: bool,
+        spent: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Outcome, AccessError> {
+        let standing = self.entry.standing();
+        let is_right = standing.is_some_and(|link| {
             link.shown.version == self.booking.version && self.entry.write_to.as_ref() == Some(&link.event.at)
         });
+        // Nothing new is shown of a booking that is over; but an event that may have arrived is linked, not lost.
+        let stays = self.booking.is_over(now) && (standing.is_some() || self.booking.is_erased());
         if !self.entry.wants_event() {
             self.remove().await
         } else if !asked && self.entry.is_shown(self.booking) {
             self.look().await
-        } else if !asked && is_right {
+        } else if stays || !asked && is_right {
             self.clean().await
         } else {
             self.show(spent).await

@@ -73,7 +73,7 @@ pub(in crate::flows) async fn push_again(
     for result in results {
         worked.push(result?);
     }
-    Ok(merged(record, worked))
+    Ok(merged(app, record, worked).await)
 }
 
 /// Pushes within the request that has written this record under this lease, and gives it as it is then. What is not
@@ -87,7 +87,7 @@ pub(in crate::flows) async fn push_within(app: &App, record: BookingRecord, leas
     if worked.iter().any(|worked| matches!(worked, Worked::Unfinished)) {
         return Box::pin(read_again(app, record)).await;
     }
-    merged(record, worked)
+    merged(app, record, worked).await
 }
 
 /// The record as others may have changed it meanwhile; as this request has written it if it cannot be read.
@@ -135,8 +135,8 @@ async fn push_in_turn(app: &App, booking: &Booking, entry: &AgendaEntry, lease: 
     }
 }
 
-/// The record with what each worker has found.
-fn merged(mut record: BookingRecord, worked: Vec<Worked>) -> BookingRecord {
+/// The record with what each worker has found. Where they have found different versions, it is read again.
+async fn merged(app: &App, mut record: BookingRecord, worked: Vec<Worked>) -> BookingRecord {
     for (at, worked) in worked.into_iter().enumerate() {
         let Worked::Done(done) = worked else { continue };
         let (booking, entry) = *done;
@@ -147,5 +147,5 @@ fn merged(mut record: BookingRecord, worked: Vec<Worked>) -> BookingRecord {
             *place = entry;
         }
     }
-    record
+    if record.is_consistent() { record } else { Box::pin(read_again(app, record)).await }
 }

@@ -138,8 +138,8 @@ impl<'a> Worker<'a> {
         if !is_mine && !is_due {
             return Ok(Taken::Not(Worked::Done(Box::new((booking, entry)))));
         }
-        let has_work = !entry.is_shown(&booking) || conference::is_awaited(&booking, &entry);
-        let is_asked = self.mode == Mode::Asked && entry.wants_event();
+        let has_work = entry.has_work(&booking, now) || conference::is_awaited(&booking, &entry);
+        let is_asked = self.mode == Mode::Asked && entry.wants_event() && !booking.is_over(now);
         if !has_work && !is_asked {
             let mut after = AgendaEntry { due_at: None, lease: None, failures: 0, ..entry.clone() };
             keep_live_attempts(&mut after, now, false);
@@ -186,7 +186,7 @@ impl<'a> Worker<'a> {
             Ok(session) => {
                 *has_sent = true;
                 let event = Event { booking, entry, at, integration: &integration, session };
-                event.bring_about(self.mode == Mode::Asked, spent).await
+                event.bring_about(self.mode == Mode::Asked, spent, self.app.clock.now()).await
             }
             Err(error) => Err(error),
         };
