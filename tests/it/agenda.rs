@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use fakes::google::errors;
 use fakes::{Fault, When};
 use holdfast::App;
 use holdfast::calendars::{
@@ -331,6 +332,34 @@ async fn an_event_that_could_not_be_shown_while_its_booking_lasted_is_not_shown_
     assert_eq!(events(&app), <[&str; 0]>::default(), "nobody is told of a guest who was erased");
     assert_eq!(record(&app).await.entries[0].due_at, None);
     assert_eq!(app.broken().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn events_of_a_calendar_that_is_not_shown_for_a_while_are_not_taken_for_deleted() {
+    let app = connected().await;
+    let ended = app.book_slot("intro", TEN).await.expect(201).clone();
+    let kept = app.book_slot("intro", THREE).await.expect(201).clone();
+    let shown = app.our_events(ADA_ACCOUNT, ADA_ACCOUNT);
+    assert_eq!(shown.len(), 2);
+    for op in ["events.insert", "events.patch", "events.get", "events.delete"] {
+        app.google().faults.always(op, errors::not_found());
+    }
+    let none = json!({ "kind": "calendar#calendarList", "items": [] });
+    app.google().faults.always("calendarList.list", Fault::json(200, &none));
+    assert_eq!(app.cancel(&ended).await.expect(200)["calendar_sync"], "pending");
+    let kept = format!("/v1/bookings/{}", kept["id"].as_str().unwrap());
+    let noted = app.admin(Method::PATCH, &kept, Some(&json!({ "notes": "door 2" }))).await;
+    assert_eq!(noted.expect(200)["calendar_sync"], "pending");
+    assert_eq!(app.our_events(ADA_ACCOUNT, ADA_ACCOUNT), shown);
+
+    app.google().faults.clear();
+    app.tick_for(70).await;
+    let left = app.our_events(ADA_ACCOUNT, ADA_ACCOUNT);
+    let ids = |events: &[serde_json::Value]| -> Vec<_> { events.iter().map(|of| of["id"].clone()).collect() };
+    assert_eq!(ids(&left), [shown[1]["id"].clone()], "one is gone, and no second one was made of the other");
+    let told = app.admin(Method::GET, "/v1/bookings", None).await;
+    let told = told.expect(200)["bookings"].as_array().unwrap().clone();
+    assert_eq!(told.iter().map(|of| &of["calendar_sync"]).collect::<Vec<_>>(), ["synced", "synced"]);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use chrono::{SubsecRound, TimeDelta};
 use fakes::google::errors;
-use holdfast::domain::{AgendaEntry, Booking, Conference, EventType};
+use holdfast::domain::{AgendaEntry, Booking, Conference, EventRef, EventType};
 use serde_json::{Value, json};
 use tests::{ADA, ADA_ACCOUNT, Callee, Death, Point, TestApp, guest};
 
@@ -166,6 +166,23 @@ async fn a_meet_is_read_once_it_is_there_and_then_no_more() {
 
     app.cancel(&booking).await.expect(200);
     assert_eq!(stored(&app, &booking).await.conference, None);
+    agrees(&app).await;
+}
+
+#[tokio::test]
+async fn a_meet_is_still_awaited_after_something_else_was_cleaned_up() {
+    let app = connected().await;
+    let booking = awaited(&app).await;
+    let before = entry(&app, &booking).await;
+    let event = EventRef { event: "left".to_owned(), ..before.standing().unwrap().event.clone() };
+    let after = AgendaEntry { leftovers: vec![event], due_at: Some(app.now()), ..before.clone() };
+    app.app().store.change_entry(&before, after).await.unwrap();
+    app.tick().await;
+    assert_eq!(entry(&app, &booking).await.leftovers, []);
+    app.tick_for(2).await;
+    let url = only_event(&app)["hangoutLink"].as_str().unwrap().to_owned();
+    assert_eq!(stored(&app, &booking).await.conference, Some(Conference::Ready { url }));
+    assert_eq!(entry(&app, &booking).await.due_at, None);
     agrees(&app).await;
 }
 

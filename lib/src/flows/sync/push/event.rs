@@ -92,9 +92,12 @@ impl Event<'_> {
             match read {
                 Ok(_) if exists.is_some() => return Err(error.into()),
                 Ok(placed) => exists = Some(placed.id),
-                Err(AccessError::Calendar(CalendarError::Gone | CalendarError::NotFound))
+                Err(AccessError::Calendar(refused @ (CalendarError::Gone | CalendarError::NotFound)))
                     if spent + 1 < MAX_GENERATIONS =>
                 {
+                    if exists.is_some() && matches!(refused, CalendarError::NotFound) {
+                        self.calendar_is_there(&calendar).await?;
+                    }
                     return Ok(Outcome::Spent);
                 }
                 Err(AccessError::Calendar(CalendarError::Gone)) => return Ok(Outcome::GivenUp),
@@ -165,7 +168,8 @@ impl Event<'_> {
                 }
                 self.delete(&event, notify).await
             }
-            Err(AccessError::Calendar(CalendarError::Gone | CalendarError::NotFound)) => Ok(()),
+            Err(AccessError::Calendar(CalendarError::Gone)) => Ok(()),
+            Err(AccessError::Calendar(CalendarError::NotFound)) => self.calendar_is_there(&calendar).await,
             Err(error) => Err(error),
         }
     }
@@ -175,8 +179,21 @@ impl Event<'_> {
         let session = &mut self.session;
         match through!(session, delete_event(&calendar, &id, notify)) {
             // Deleted before, by a person or by an earlier try.
-            Ok(()) | Err(AccessError::Calendar(CalendarError::Gone | CalendarError::NotFound)) => Ok(()),
+            Ok(()) | Err(AccessError::Calendar(CalendarError::Gone)) => Ok(()),
+            Err(AccessError::Calendar(CalendarError::NotFound)) => self.calendar_is_there(&calendar).await,
             Err(error) => Err(error),
+        }
+    }
+
+    /// After "not found" of an event: whether that is because its whole calendar is not shown to us, for a while or for good.
+    /// Then the event may still stand.
+    async fn calendar_is_there(&mut self, calendar: &CalendarId) -> Result<(), AccessError> {
+        let session = &mut self.session;
+        let listed = through!(session, calendars())?;
+        if listed.iter().any(|found| found.id == *calendar) {
+            Ok(())
+        } else {
+            Err(CalendarError::NotFound.into())
         }
     }
 }

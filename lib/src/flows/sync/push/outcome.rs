@@ -132,6 +132,9 @@ impl Settling<'_> {
     fn cleaned(&self) -> AgendaEntry {
         let mut after = self.without_own_attempts();
         after.leftovers.clear();
+        if conference::is_awaited(self.booking, &after) {
+            after.due_at = Some(conference::next_read(0, None, self.now));
+        }
         keep_live_attempts(&mut after, self.now, true);
         after
     }
