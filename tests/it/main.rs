@@ -41,6 +41,7 @@ mod roles;
 mod rooms;
 mod secrets;
 mod several_hosts;
+mod stale_memory;
 mod terms;
 mod time;
 mod tour;

@@ -2,7 +2,7 @@
 //! by page.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use holdfast::domain::{BookingStatus, EventType};
+use holdfast::domain::{BookingStatus, Counter, EventType};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, REMEMBERED, TENANT, TestApp, guest};
@@ -244,4 +244,34 @@ async fn a_confirmation_that_is_repeated_finds_its_booking_whatever_the_event_ty
         assert_eq!(again.expect(201)["id"], first["id"], "{changed}");
         assert_agreed(&app, &first, START).await;
     }
+}
+
+/// A schedule that was agreed is removed: the booking is moved within its host's default hours, and counts as before.
+#[tokio::test]
+async fn a_booking_keeps_its_terms_when_its_schedule_is_removed() {
+    for by in [CancelBy::Guest, CancelBy::Page, CancelBy::Staff] {
+        let app = offering().await;
+        let weekly = json!({ "tue": [{ "from": "19:00", "to": "22:00" }] });
+        let body = json!({ "host": HOST, "name": "Evenings", "time_zone": "Asia/Tokyo", "weekly": weekly });
+        let made = app.admin(Method::POST, "/v1/schedules", Some(&body)).await.expect(201).clone();
+        let schedule = made["id"].as_str().unwrap();
+        change(&app, json!({ "schedule": schedule, "max_per_day": 1 })).await;
+        let body = json!({ "event_type": SLUG, "start": START, "length": LENGTH, "guest": guest() });
+        let booking = app.book(&body).await.expect(201).clone();
+        assert_eq!(counted(&app, &booking).await, ["2026-11-24"], "in Tokyo");
+        change(&app, json!({ "schedule": null })).await;
+        app.admin(Method::DELETE, &format!("/v1/schedules/{schedule}"), None).await.expect(204);
+        app.pass(REMEMBERED);
+        keeps_its_terms(&app, &booking).await;
+        assert_eq!(counted(&app, &booking).await, ["2026-11-27"]);
+        is_cancelled(&app, &booking, by).await;
+        assert_eq!(counted(&app, &booking).await, [""; 0]);
+    }
+}
+
+/// The dates under which a booking counts towards the daily limit.
+async fn counted(app: &TestApp, booking: &Value) -> Vec<String> {
+    let stored = app.stored(booking["id"].as_str().unwrap()).await;
+    let date = |Counter::EventTypeDay { date, .. }: &Counter| date.to_string();
+    stored.counters.iter().map(date).collect()
 }

@@ -63,6 +63,14 @@ impl HostItems {
         self.integrations.iter().filter(|integration| integration.is_active())
     }
 
+    /// What was agreed with a booking, by hours that there are: a schedule that was removed since gives way to the host's
+    /// default.
+    #[must_use]
+    pub fn with_existing_schedule(&self, agreed: &EventType) -> EventType {
+        let exists = |id: &ScheduleId| self.schedules.iter().any(|schedule| schedule.id == *id);
+        EventType { schedule: agreed.schedule.clone().filter(exists), ..agreed.clone() }
+    }
+
     /// The hours that an event type goes by. The schedule that it names is its organizer's; other hosts go by their
     /// default. Hours of a schedule that does not exist, or of an archived host, are none: nothing is offered.
     pub fn schedule(&self, event_type: &EventType) -> Option<&Schedule> {

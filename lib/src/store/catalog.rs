@@ -109,10 +109,7 @@ impl Store {
         {
             return Ok(Some(event_type));
         }
-        let Some(item) = self.get(Key::event_type(tenant, slug)).await? else { return Ok(None) };
-        let event_type: EventType = read("event type", item)?;
-        self.cache().event_types.insert(place, (now, event_type.clone()));
-        Ok(Some(event_type))
+        self.event_type_strong(tenant, slug).await
     }
 
     /// An event type, strongly consistent; `None` when there is no such slug.
@@ -121,7 +118,16 @@ impl Store {
         tenant: &Tenant,
         slug: &EventTypeSlug,
     ) -> Result<Option<EventType>, StoreError> {
-        self.get(Key::event_type(tenant, slug)).await?.map(|item| read("event type", item)).transpose()
+        let found = self.get(Key::event_type(tenant, slug)).await?;
+        let found: Option<EventType> = found.map(|item| read("event type", item)).transpose()?;
+        match &found {
+            Some(event_type) => {
+                let entry = (self.clock.now(), event_type.clone());
+                self.cache().event_types.insert((tenant.clone(), slug.clone()), entry);
+            }
+            None => self.forget_event_type(tenant, slug),
+        }
+        Ok(found)
     }
 
     /// All event types of a tenant.

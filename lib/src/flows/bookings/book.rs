@@ -78,7 +78,7 @@ impl NewBooking<'_> {
         app: &App,
         idempotent: Option<&IdempotentRequest>,
     ) -> Result<(BookingRecord, Lease), BookingError> {
-        let committed = self.commit_new(app, idempotent).await;
+        let committed = change(|| self.commit_once(app, idempotent)).await;
         match (committed, &self.request.wanted) {
             (
                 Err(
@@ -94,11 +94,12 @@ impl NewBooking<'_> {
         }
     }
 
-    async fn commit_new(
+    /// Tries once; `None` when something was not as read any more.
+    async fn commit_once(
         &self,
         app: &App,
         idempotent: Option<&IdempotentRequest>,
-    ) -> Result<(BookingRecord, Lease), BookingError> {
+    ) -> Result<Option<(BookingRecord, Lease)>, BookingError> {
         let (slug, length) = match &self.request.wanted {
             Wanted::Held(token) if app.clock.now() >= token.expires_at() => {
                 return Err(BookingError::HoldExpired);
@@ -146,17 +147,18 @@ impl NewBooking<'_> {
         parts: &Parts<'_>,
         held: Option<&HoldToken>,
         idempotent: Option<&IdempotentRequest>,
-    ) -> Result<(BookingRecord, Lease), BookingError> {
+    ) -> Result<Option<(BookingRecord, Lease)>, BookingError> {
         let placement = Placement {
             tenant: self.tenant(),
             event_type: parts.event_type,
+            today: parts.event_type,
             slot: parts.slot,
             claim: parts.claim,
             taking: held.map_or(Taking::Slot, Taking::Held),
             rules: if self.scope.is_staff() { Rules::AnyFree } else { Rules::Offered },
         };
         let write = |available| self.write(app, parts, available, held, idempotent);
-        change(|| place(app, &placement, write)).await
+        place(app, &placement, write).await
     }
 
     /// Writes the booking with all that belongs to it; `None` when something was not as read.

@@ -43,22 +43,23 @@ pub async fn hold(
         let bits = request.map(IdempotentRequest::bits);
         Ok(bits.and_then(|bits| HoldToken::with_secret(&result, bits)))
     };
-    let act = Box::pin(try_hold(app, tenant, slot, request));
+    let act = Box::pin(change(|| hold_once(app, tenant, slot, request)));
     Ok(idempotent(app, tenant, request, act, replay).await?.into())
 }
 
-async fn try_hold(
+async fn hold_once(
     app: &App,
     tenant: &Tenant,
     request: &SlotRequest,
     idempotent: Option<&IdempotentRequest>,
-) -> Result<HoldToken, BookingError> {
+) -> Result<Option<HoldToken>, BookingError> {
     let (event_type, length) = bookable_event_type(app, tenant, &request.event_type, request.length).await?;
     let slot = Span::new(request.start, request.start + length);
     let claim = Claim::over(&event_type.hosts, event_type.occupied_span(slot.start, length));
     let placement = Placement {
         tenant,
         event_type: &event_type,
+        today: &event_type,
         slot,
         claim: &claim,
         taking: Taking::Hold,
@@ -77,7 +78,7 @@ async fn try_hold(
         // Lost to another guest or to a calendar: the next reading tells which.
         Ok(unless_lost(held)?.map(|()| token))
     };
-    change(|| place(app, &placement, take)).await
+    place(app, &placement, take).await
 }
 
 /// Gives a hold back before it ends. Only its holder can: the cells must carry the token's own number.

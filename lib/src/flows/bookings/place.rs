@@ -58,6 +58,8 @@ pub(in crate::flows) struct Placement<'a> {
     pub(in crate::flows) tenant: &'a Tenant,
     /// By which it is offered: for a move, what was agreed.
     pub(in crate::flows) event_type: &'a EventType,
+    /// The event type as it was read: if it is another by now, the caller decides again.
+    pub(in crate::flows) today: &'a EventType,
     pub(in crate::flows) slot: Span,
     pub(in crate::flows) claim: &'a Claim,
     pub(in crate::flows) taking: Taking<'a>,
@@ -75,10 +77,14 @@ pub(in crate::flows) async fn place<T, F>(
 where
     F: Future<Output = Result<Option<T>, BookingError>>,
 {
-    let mut available = read_wave(app, placement).await?;
+    let Some(mut available) = read_wave(app, placement).await? else { return Ok(None) };
+    let mut agreed = None;
     if let Taking::Move(booking) = placement.taking {
         available = available.without(&booking.claim);
+        agreed = Some(available.by_existing_hours(placement.event_type));
     }
+    let event_type = agreed.as_ref().unwrap_or(placement.event_type);
+    let placement = &Placement { event_type, ..placement.clone() };
     if let Taking::Held(token) = placement.taking
         && !placement.claim.is_owned_by(token.owner(), &available.days())
     {
@@ -91,16 +97,24 @@ where
     write(available).await
 }
 
-/// One strong read wave: each host with its integrations, and the days of all of them, side by side; with the days the
-/// counter of the daily limit, if there is one.
+/// One strong read wave: each host with its integrations, the event type, and the days of all of them, side by side; with
+/// the days the counter of the daily limit, if there is one. `None` when the event type is not as it was read: it is
+/// remembered as it is now.
 ///
 /// Side by side is not at once: a calendar may become active and be read in between, and its busy bits would then
 /// look like those of nobody. Bits of an integration that the host's reading does not count make it read again.
-async fn read_wave(app: &App, placement: &Placement<'_>) -> Result<JointAvailability, BookingError> {
-    let Placement { tenant, claim, slot, .. } = placement;
+async fn read_wave(app: &App, placement: &Placement<'_>) -> Result<Option<JointAvailability>, BookingError> {
+    let Placement { tenant, claim, slot, today, .. } = placement;
     let counter = counter_to_read(app, placement, slot.start).await?;
     let hosts = futures::future::try_join_all(claim.hosts().map(|host| app.store.host(tenant, host)));
-    let (hosts, days) = tokio::try_join!(hosts, app.store.days_of_claim(tenant, claim, counter.as_ref()))?;
+    let (hosts, days, found) = tokio::try_join!(
+        hosts,
+        app.store.days_of_claim(tenant, claim, counter.as_ref()),
+        app.store.event_type_strong(tenant, &today.slug),
+    )?;
+    if found.as_ref() != Some(*today) {
+        return Ok(None);
+    }
     let mut read = Vec::with_capacity(days.len());
     for (host, days) in hosts.into_iter().zip(days) {
         let mut host = host.ok_or(BookingError::UnknownEventType)?;
@@ -111,7 +125,7 @@ async fn read_wave(app: &App, placement: &Placement<'_>) -> Result<JointAvailabi
         read.push(Availability { host, days });
     }
     // The time is taken after the reading, so that an expired hold is never seen as alive by its taker alone.
-    Ok(JointAvailability { hosts: read, now: app.clock.now() })
+    Ok(Some(JointAvailability { hosts: read, now: app.clock.now() }))
 }
 
 /// The counter of the daily limit. Which local date it is of depends on the schedule's zone, which is seldom another
@@ -127,7 +141,10 @@ async fn counter_to_read(
     }
     let organizer = event_type.hosts.organizer();
     let items = app.store.host_remembered(tenant, organizer).await?;
-    let date = items.and_then(|items| counted_date(&items, event_type, start));
+    let date = items.and_then(|items| match placement.taking {
+        Taking::Move(_) => counted_date(&items, &items.with_existing_schedule(event_type), start),
+        Taking::Hold | Taking::Held(_) | Taking::Slot => counted_date(&items, event_type, start),
+    });
     let counter =
         |date| Counter::EventTypeDay { host: organizer.clone(), event_type: event_type.slug.clone(), date };
     Ok(date.map(counter))
@@ -145,6 +162,9 @@ async fn check(app: &App, placement: &Placement<'_>, available: &JointAvailabili
         Rules::AnyFree => available.may_place(event_type, slot.start, slot.len()),
     };
     let has_room = |counted: &[Counter]| available.has_room(event_type, slot.start, counted);
+    if available.is_archived() && !matches!(placement.taking, Taking::Move(_)) {
+        return Err(Refused::NotOffered);
+    }
     match placement.taking {
         Taking::Hold => {
             by_rules()?;

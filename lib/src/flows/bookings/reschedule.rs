@@ -6,7 +6,7 @@ use super::manage_token::ManageToken;
 use super::place::{Placement, Rules, Taking, place};
 use super::read::{booking_of_guest, booking_of_staff, first_or_read, unless_stale};
 use crate::app::App;
-use crate::domain::{BookingId, BookingRecord, Claim, EventType, Lease, Scope, Span, Tenant, Tick, Ticks};
+use crate::domain::{BookingId, BookingRecord, Claim, Lease, Scope, Span, Tenant, Tick, Ticks};
 use crate::flows::change::change;
 use crate::flows::idempotency::{Fingerprint, IdempotencyKey, IdempotentRequest, idempotent};
 use crate::flows::slots::availability::JointAvailability;
@@ -77,17 +77,14 @@ async fn shift(
     idempotent: Option<&IdempotentRequest>,
 ) -> Result<(BookingRecord, Lease), BookingError> {
     let tenant = scope.tenant();
-    // Today's hours and interval, also of one that is archived: what was agreed can be moved.
-    let today = app.store.event_type(tenant, &read.booking.event_type).await?;
-    let today = today.ok_or(BookingError::EventTypeGone)?;
-    let (id, today) = (&read.booking.id.clone(), &today);
+    let id = &read.booking.id.clone();
     let mut first = Some(read);
     // What was lost was the booking, a cell, the calendar or a counter: the next reading tells which.
     change(|| {
         let first = first.take();
         async move {
             let before = first_or_read(app, tenant, id, first).await?;
-            shift_once(app, scope, &before, today, to, idempotent).await
+            shift_once(app, scope, &before, to, idempotent).await
         }
     })
     .await
@@ -97,7 +94,6 @@ async fn shift_once(
     app: &App,
     scope: &Scope,
     before: &BookingRecord,
-    today: &EventType,
     to: NewTime,
     idempotent: Option<&IdempotentRequest>,
 ) -> Result<Option<(BookingRecord, Lease)>, BookingError> {
@@ -112,7 +108,10 @@ async fn shift_once(
     } else {
         booking.guest_may_move(now)?;
     }
-    let agreed = booking.agreed(today);
+    // Today's hours and interval, also of one that is archived: what was agreed can be moved.
+    let today = app.store.event_type(&booking.tenant, &booking.event_type).await?;
+    let today = today.ok_or(BookingError::EventTypeGone)?;
+    let agreed = booking.agreed(&today);
     let claim = Claim::over(&agreed.hosts, agreed.occupied_span(slot.start, slot.len()));
     if !claim.is_sound() {
         return Err(BookingError::LengthNotOffered);
@@ -120,6 +119,7 @@ async fn shift_once(
     let placement = Placement {
         tenant: &booking.tenant,
         event_type: &agreed,
+        today: &today,
         slot,
         claim: &claim,
         taking: Taking::Move(booking),
@@ -130,7 +130,7 @@ async fn shift_once(
         let now = app.clock.now();
         let lease = request_lease(now);
         let mut moved = booking.moved(slot, claim.clone(), scope.actor());
-        moved.counters = available.counters(agreed, slot.start);
+        moved.counters = available.counters(&available.by_existing_hours(agreed), slot.start);
         let after = before.followed_by(moved, &lease, now);
         let record = idempotent.map(|request| request.record("", now));
         let write = BookingWrite {

@@ -186,6 +186,17 @@ impl JointAvailability {
         self.hosts.iter().find(|of| of.host.host.id == *organizer)
     }
 
+    /// What was agreed with a booking, by hours that its organizer has.
+    pub(in crate::flows) fn by_existing_hours(&self, agreed: &EventType) -> EventType {
+        let organizer = self.organizer(agreed);
+        organizer.map_or_else(|| agreed.clone(), |of| of.host.with_existing_schedule(agreed))
+    }
+
+    /// Whether one of the hosts was archived: nothing new is booked then.
+    pub(in crate::flows) fn is_archived(&self) -> bool {
+        self.hosts.iter().any(|of| of.host.host.archived)
+    }
+
     /// What was read of the days of each host.
     pub(in crate::flows) fn days(&self) -> ReadDays<'_> {
         ReadDays::new(self.hosts.iter().map(|of| (&of.host.host.id, of.days.days.as_slice())))

@@ -78,13 +78,15 @@ async fn list_starts(
     let window = local_days(query.zone, query.from, query.to);
     let days = days_of(event_type, around(event_type, window, length));
     let mut available = read_for_listing(app, tenant, event_type, days).await?;
+    let mut event_type = event_type.clone();
     if let Some(own) = own {
         available = available.without(own);
+        event_type = available.by_existing_hours(&event_type);
     }
     if let Some(reason) = available.unavailable() {
         return Ok(Listing { zone: query.zone, starts: Vec::new(), length, reason: Some(reason) });
     }
-    let starts = available.starts(event_type, length, window);
+    let starts = available.starts(&event_type, length, window);
     Ok(Listing { zone: query.zone, starts, length, reason: None })
 }
 
