@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The form of the items that this version reads and writes. Raised by whatever changes their keys or what stands in them.
-const SHAPE: &str = "2";
+const SHAPE: &str = "3";
 
 /// Why a data directory is not used.
 #[derive(Debug, thiserror::Error)]

@@ -112,7 +112,7 @@ async fn a_folder_of_another_version_is_refused_and_left_alone() {
     let shape = folder.0.join("shape");
     // Version 1 wrote none.
     std::fs::remove_file(&shape).unwrap();
-    for other in [None, Some("3\n")] {
+    for other in [None, Some("2\n")] {
         if let Some(text) = other {
             std::fs::write(&shape, text).unwrap();
         }
@@ -127,7 +127,7 @@ async fn a_folder_of_another_version_is_refused_and_left_alone() {
         );
         assert_eq!(std::fs::read_to_string(&shape).ok().as_deref(), other);
     }
-    std::fs::write(&shape, "2").unwrap();
+    std::fs::write(&shape, "3").unwrap();
     Local::start(kept()).await.unwrap();
 }
 

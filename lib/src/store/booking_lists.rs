@@ -228,8 +228,8 @@ impl Store {
             let own = EntryKey::all_of(&booking).iter().filter_map(|key| entries.get(key)).cloned().collect();
             match record_of(booking, own) {
                 Ok(record) => records.push((at, record)),
-                Err(Booking { tenant, id, .. }) => {
-                    let read = self.booking_record(&tenant, &id).await?;
+                Err(changed) => {
+                    let read = self.booking_record(&changed.tenant, &changed.id).await?;
                     records.extend(read.map(|record| (at, record)));
                 }
             }

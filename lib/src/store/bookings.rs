@@ -152,7 +152,10 @@ const READS: u32 = 4;
 
 /// The booking with its entries, in the order of its hosts; the booking alone when one of them is missing, or is of
 /// another version.
-pub(super) fn record_of(booking: Booking, mut found: Vec<AgendaEntry>) -> Result<BookingRecord, Booking> {
+pub(super) fn record_of(
+    booking: Booking,
+    mut found: Vec<AgendaEntry>,
+) -> Result<BookingRecord, Box<Booking>> {
     let one = |key: &EntryKey| {
         let at = found.iter().position(|entry| entry.key() == *key && entry.is_of(&booking))?;
         Some(found.swap_remove(at))
@@ -160,7 +163,7 @@ pub(super) fn record_of(booking: Booking, mut found: Vec<AgendaEntry>) -> Result
     let entries: Option<Vec<AgendaEntry>> = EntryKey::all_of(&booking).iter().map(one).collect();
     match entries {
         Some(entries) => Ok(BookingRecord { booking, entries }),
-        None => Err(booking),
+        None => Err(Box::new(booking)),
     }
 }
 
