@@ -92,23 +92,36 @@ impl Event<'_> {
             match read {
                 Ok(_) if exists.is_some() => return Err(error.into()),
                 Ok(placed) => exists = Some(placed.id),
-                Err(AccessError::Calendar(refused @ (CalendarError::Gone | CalendarError::NotFound)))
-                    if spent + 1 < MAX_GENERATIONS =>
-                {
-                    if exists.is_some() && matches!(refused, CalendarError::NotFound) {
-                        self.calendar_is_there(&calendar).await?;
-                    }
-                    return Ok(Outcome::Spent);
-                }
-                Err(AccessError::Calendar(CalendarError::Gone)) => return Ok(Outcome::GivenUp),
-                // A calendar that says of each name that it is taken, and then that it knows no such event, may come to
-                // its senses: nobody has deleted anything.
-                Err(AccessError::Calendar(CalendarError::NotFound)) => {
-                    return Err(CalendarError::Conflict.into());
+                Err(AccessError::Calendar(refused)) => {
+                    return self.refused(&calendar, refused, exists.is_some(), spent).await;
                 }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The event that was to be written could not be read: one that was deleted is made anew.
+    async fn refused(
+        &mut self,
+        calendar: &CalendarId,
+        error: CalendarError,
+        existed: bool,
+        spent: u32,
+    ) -> Result<Outcome, AccessError> {
+        if existed && matches!(error, CalendarError::NotFound) {
+            self.calendar_is_there(calendar).await?;
+        }
+        let is_deleted = matches!(error, CalendarError::Gone | CalendarError::NotFound);
+        if is_deleted && spent + 1 < MAX_GENERATIONS {
+            return Ok(Outcome::Spent);
+        }
+        if matches!(error, CalendarError::Gone) {
+            return Ok(Outcome::GivenUp);
+        }
+        // A calendar that says of each name that it is taken, and then that it knows no such event, may come to its
+        // senses: nobody has deleted anything.
+        let says_both = matches!(error, CalendarError::NotFound);
+        Err(if says_both { CalendarError::Conflict } else { error }.into())
     }
 
     /// Reads the event for the sake of its conference. One that somebody has deleted, or taken the conference from,
