@@ -39,6 +39,8 @@ pub enum JobStatus {
     Running,
     /// All of it is done.
     Done,
+    /// It was given up: it failed too often in a row, or ran too long.
+    Failed,
     /// A later job has made it void.
     Void,
 }
@@ -49,9 +51,42 @@ impl JobStatus {
         match self {
             Self::Running => "running",
             Self::Done => "done",
+            Self::Failed => "failed",
             Self::Void => "void",
         }
     }
+}
+
+/// Where a job goes on.
+///
+/// The walk is in the order of start. Only what has not begun can be moved, and only to a time still to come. So what
+/// lies before the job's beginning cannot be missed; what lies behind it can, when it is moved back across the walk from
+/// one page to the next. Therefore that part is walked twice when it takes more than one page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum JobCursor {
+    /// Counts the bookings, behind this one.
+    Count {
+        /// The last that was counted; `None` at the beginning.
+        after: Option<String>,
+        /// How many were counted.
+        counted: u64,
+    },
+    /// Looks at every booking, behind this one.
+    Walk {
+        /// The last that was looked at; `None` at the beginning.
+        after: Option<String>,
+    },
+    /// Looks again at those that start after the job was asked for, behind this one.
+    WalkAgain {
+        /// The last that was looked at; `None` at the beginning.
+        after: Option<String>,
+    },
+}
+
+impl JobCursor {
+    /// Before everything.
+    pub const BEGINNING: Self = Self::Count { after: None, counted: 0 };
 }
 
 /// A page that is decided and not done yet. What it changes must be written down first: bookings that are erased are not
@@ -63,7 +98,7 @@ pub struct PlannedPage {
     /// How many bookings were looked at for it.
     pub looked_at: u64,
     /// Where to go on behind it; `None` at the end.
-    pub next: Option<String>,
+    pub next: Option<JobCursor>,
 }
 
 /// A job.
@@ -84,16 +119,18 @@ pub struct Job {
     pub created_at: DateTime<Utc>,
     /// Raised by every write.
     pub rev: u64,
-    /// Where to go on; `None` at the beginning.
-    #[serde(default)]
-    pub cursor: Option<String>,
+    /// Where it goes on.
+    pub cursor: JobCursor,
     /// The page that is being done, where that changes something.
     #[serde(default)]
     pub planned: Option<PlannedPage>,
+    /// Found bookings that the walk may meet again, because they start after the job was asked for.
+    #[serde(default)]
+    pub ahead: Vec<BookingId>,
     /// How many bookings it has looked at.
     #[serde(default)]
     pub done: u64,
-    /// How many there were when it began; `None` while that is not known.
+    /// How many there were when it began, and no fewer than it has looked at; `None` while they are counted.
     #[serde(default)]
     pub total: Option<u64>,
     /// How many pages of results it has written.
@@ -102,17 +139,24 @@ pub struct Job {
     /// Failed tries since the last page.
     #[serde(default)]
     pub failures: u32,
-    /// When it goes on; `None` when it is over.
+    /// When it ended; `None` while it runs.
     #[serde(default, with = "chrono::serde::ts_seconds_option")]
-    pub due_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+    /// When it goes on; when it is removed, once it has ended.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub due_at: DateTime<Utc>,
     /// Who is at it.
     #[serde(default)]
     pub lease: Option<Lease>,
 }
 
 impl Job {
-    /// How long jobs and their results are kept after they were asked for.
+    /// How long a job and its results are kept after it ended.
     pub const KEPT: TimeDelta = TimeDelta::days(7);
+    /// How long a job runs at most, failures and pauses included.
+    pub const MAX_AGE: TimeDelta = TimeDelta::days(30);
+    /// Failures in a row after which a job is given up: with their pauses, the better part of a day.
+    pub const MAX_FAILURES: u32 = 24;
 
     /// A new one, due at once. Instants are in whole seconds, as they are stored.
     pub fn new(id: JobId, tenant: Tenant, kind: JobKind, created_by: Actor, now: DateTime<Utc>) -> Self {
@@ -125,14 +169,41 @@ impl Job {
             created_by,
             created_at: now,
             rev: 1,
-            cursor: None,
+            cursor: JobCursor::BEGINNING,
             planned: None,
+            ahead: Vec::new(),
             done: 0,
             total: None,
             pages: 0,
             failures: 0,
-            due_at: Some(now),
+            ended_at: None,
+            due_at: now,
             lease: None,
         }
+    }
+
+    /// The job when it has ended like this. It is kept from its first end on.
+    #[must_use]
+    pub fn ended(self, status: JobStatus, now: DateTime<Utc>) -> Self {
+        let ended_at = self.ended_at.unwrap_or_else(|| now.trunc_subsecs(0));
+        Self { status, ended_at: Some(ended_at), due_at: ended_at + Self::KEPT, lease: None, ..self }
+    }
+
+    /// The job after a failure: to go on with after a pause that ends then, or given up.
+    #[must_use]
+    pub fn failed(self, retry_at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        let failed = Self { failures: self.failures + 1, due_at: retry_at, lease: None, ..self };
+        let is_hopeless = failed.failures >= Self::MAX_FAILURES;
+        if is_hopeless { failed.ended(JobStatus::Failed, now) } else { failed }
+    }
+
+    /// Whether it has run too long to be gone on with: a page that ends every worker is never recorded as failed.
+    pub fn is_too_old(&self, now: DateTime<Utc>) -> bool {
+        now - self.created_at >= Self::MAX_AGE
+    }
+
+    /// Whether it is to be kept no longer.
+    pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
+        self.ended_at.is_some_and(|ended_at| ended_at + Self::KEPT <= now)
     }
 }

@@ -34,7 +34,7 @@ pub use ids::{
     BookingId, EventTypeSlug, HostId, IdError, IntegrationId, JobId, Provider, ScheduleId, Tenant,
 };
 pub use integration::{Freshness, Integration, IntegrationStatus};
-pub use job::{Job, JobKind, JobStatus, PlannedPage};
+pub use job::{Job, JobCursor, JobKind, JobStatus, PlannedPage};
 pub use schedule::{DayHours, Hours, HoursError, Schedule, TimeOfDay, Week};
 pub use scope::Scope;
 pub use slots::{LocalRun, Refusal};

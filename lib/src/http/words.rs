@@ -120,6 +120,9 @@ pub enum JobStatus {
     Running,
     /// It has done everything.
     Done,
+    /// It was given up, because it failed too often in a row or ran for a month. What it had done by then stays. Ask for it
+    /// again.
+    Failed,
     /// A later erasure removed what it had found.
     Void,
 }

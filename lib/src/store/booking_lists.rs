@@ -12,8 +12,8 @@ use aws_sdk_dynamodb::types::Select;
 use chrono::DateTime;
 
 use super::bookings::record_of;
-use super::item::{read_booking, text};
-use super::key::{Key, sortable};
+use super::item::{read_booking, text, unreadable};
+use super::key::{Key, parse_sortable, sortable};
 use super::{BY_TENANT_INDEX, Item, Store, StoreError};
 use crate::domain::{AgendaEntry, Booking, BookingId, BookingRecord, EntryKey, HostId, Tenant, Tick};
 
@@ -78,28 +78,52 @@ pub struct BookingsPage {
 }
 
 impl Store {
-    /// How many bookings a tenant has, eventually consistent.
-    pub async fn count_bookings(&self, tenant: &Tenant) -> Result<u64, StoreError> {
-        let (mut count, mut start) = (0, None);
-        loop {
-            let call = || {
-                self.db
-                    .query()
-                    .table_name(&self.table)
-                    .index_name(BY_TENANT_INDEX)
-                    .key_condition_expression("tenant = :tenant")
-                    .expression_attribute_values(":tenant", text(tenant.as_str()))
-                    .select(Select::Count)
-                    .set_exclusive_start_key(start.clone())
-                    .send()
-            };
-            let page = self.tried(call).await?;
-            count += u64::try_from(page.count).unwrap_or(0);
-            start = page.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() {
-                return Ok(count);
-            }
-        }
+    /// How many bookings one reading of a tenant's counts behind this one, and where to go on; `None` at the end.
+    /// Eventually consistent.
+    pub async fn count_bookings(
+        &self,
+        tenant: &Tenant,
+        after: Option<&BookingCursor>,
+    ) -> Result<(u64, Option<BookingCursor>), StoreError> {
+        let call = || {
+            self.db
+                .query()
+                .table_name(&self.table)
+                .index_name(BY_TENANT_INDEX)
+                .key_condition_expression("tenant = :tenant")
+                .expression_attribute_values(":tenant", text(tenant.as_str()))
+                .select(Select::Count)
+                .set_exclusive_start_key(after.map(|after| after.index_key(tenant)))
+                .send()
+        };
+        let page = self.tried(call).await?;
+        let last = page.last_evaluated_key.filter(|key| !key.is_empty());
+        let next = last.map(|key| BookingCursor::of_index_key(&key)).transpose()?;
+        Ok((u64::try_from(page.count).unwrap_or(0), next))
+    }
+
+    /// What one reading of a tenant's bookings finds behind this one, as the index has them and in its order, and whether
+    /// that was the end. Eventually consistent: [`BookingCursor::of`] each is its place in the index, and what else it
+    /// says may be old.
+    pub async fn indexed_bookings(
+        &self,
+        tenant: &Tenant,
+        from: Option<Tick>,
+        after: Option<&BookingCursor>,
+    ) -> Result<(Vec<Booking>, bool), StoreError> {
+        let range = BookingsRange { from, ..BookingsRange::default() };
+        self.index_page(tenant, &range, after, AT_ONCE).await
+    }
+
+    /// Those of these bookings that exist, each with its entries, strongly consistent.
+    pub async fn booking_records(
+        &self,
+        tenant: &Tenant,
+        ids: &[BookingId],
+    ) -> Result<HashMap<BookingId, BookingRecord>, StoreError> {
+        let bookings = self.bookings(tenant, ids).await?.into_values().collect();
+        let records = self.with_all_entries(bookings, Vec::new(), true).await?.into_iter();
+        Ok(records.map(|(_, record)| (record.booking.id.clone(), record)).collect())
     }
 
     /// The first `limit` bookings of a range that are wanted. When few are, it gives those that it has found by then, and
@@ -175,15 +199,22 @@ impl Store {
         after: Option<&BookingCursor>,
         at_once: usize,
     ) -> Result<Found, StoreError> {
+        let (found, is_end) = self.index_page(tenant, range, after, at_once).await?;
+        let last = found.last().map(BookingCursor::of);
+        Ok((self.with_all_entries(found, Vec::new(), false).await?, last, is_end))
+    }
+
+    /// From the index: the bookings without their entries, and whether that was the end.
+    async fn index_page(
+        &self,
+        tenant: &Tenant,
+        range: &BookingsRange,
+        after: Option<&BookingCursor>,
+        at_once: usize,
+    ) -> Result<(Vec<Booking>, bool), StoreError> {
         let from = range.from.map_or_else(String::new, |from| sort(from, ""));
         // Before the first of that instant, which has an id after it.
         let to = range.to.map_or_else(|| LAST.to_owned(), |to| sort(to, ""));
-        let start = after.map(|cursor| {
-            let mut start = Key::booking(tenant, &cursor.id).attributes();
-            start.insert("tenant".to_owned(), text(tenant.as_str()));
-            start.insert("starts".to_owned(), text(sort(cursor.start, cursor.id.as_str())));
-            start
-        });
         let call = || {
             self.db
                 .query()
@@ -193,7 +224,7 @@ impl Store {
                 .expression_attribute_values(":tenant", text(tenant.as_str()))
                 .expression_attribute_values(":from", text(from.clone()))
                 .expression_attribute_values(":to", text(to.clone()))
-                .set_exclusive_start_key(start.clone())
+                .set_exclusive_start_key(after.map(|after| after.index_key(tenant)))
                 .limit(i32::try_from(at_once).unwrap_or(i32::MAX))
                 .send()
         };
@@ -201,8 +232,7 @@ impl Store {
         let items: Vec<Item> = page.items.unwrap_or_default();
         let is_end = page.last_evaluated_key.is_none_or(|key| key.is_empty());
         let found = items.into_iter().map(read_booking).collect::<Result<Vec<_>, _>>()?;
-        let last = found.last().map(BookingCursor::of);
-        Ok((self.with_all_entries(found, Vec::new(), false).await?, last, is_end))
+        Ok((found, is_end))
     }
 
     /// Bookings with their entries, some of which are known, each with its place in the list. A booking of which an entry
@@ -247,8 +277,29 @@ impl BookingCursor {
         Self { start: booking.start, id: booking.id.clone() }
     }
 
+    /// When the booking starts that it is behind.
+    pub fn start(&self) -> Tick {
+        self.start
+    }
+
     fn of_entry(entry: &AgendaEntry) -> Self {
         Self { start: entry.start, id: entry.booking.clone() }
+    }
+
+    /// The index's key of the booking that it is behind.
+    fn index_key(&self, tenant: &Tenant) -> Item {
+        let mut key = Key::booking(tenant, &self.id).attributes();
+        key.insert("tenant".to_owned(), text(tenant.as_str()));
+        key.insert("starts".to_owned(), text(sort(self.start, self.id.as_str())));
+        key
+    }
+
+    fn of_index_key(key: &Item) -> Result<Self, StoreError> {
+        let read = || {
+            let (start, id) = key.get("starts")?.as_s().ok()?.split_once('#')?;
+            Some(Self { start: parse_sortable(start)?, id: id.parse().ok()? })
+        };
+        read().ok_or_else(|| unreadable("index of bookings", "its key"))
     }
 }
 

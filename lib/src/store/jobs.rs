@@ -1,16 +1,17 @@
 //! Jobs: what is too long for one request, done in pages under a lease.
 //!
 //! ```text
-//! pk  T#<tenant>   sk  JOB#<id>                kind, status, cursor, done, total, rev, due_at, lease
+//! pk  T#<tenant>   sk  JOB#<id>                kind, status, cursor, done, total, rev, ended_at, due_at, lease
 //! pk  T#<tenant>   sk  JOBRESULT#<id>#000001   some of the results, at most 300 KB
 //! ```
 //!
-//! Both go after 7 days (`ttl`). A page's results and the job's new cursor are one transaction, so a job that is
-//! killed goes on where it was, and nothing is found twice.
+//! A job that has ended stays due: 7 days later it is removed with its results. That is no `ttl`, because results are
+//! written before their job's end is known, and the table removes what has expired days late. A page's results and the
+//! job's new cursor are one transaction, so a job that is killed goes on where it was, and nothing is found twice.
 
 use super::change::Change;
 use super::due::shard;
-use super::item::{diff, number, read, seconds, text, write};
+use super::item::{diff, number, read, text, write};
 use super::key::{self, Key};
 use super::{Item, Store, StoreError};
 use crate::domain::{Job, JobId, Tenant};
@@ -39,10 +40,7 @@ impl Store {
             .name("#rev", "rev")
             .value(":rev", number(before.rev));
         let put = results.map(|results| {
-            let item = Item::from([
-                ("results".to_owned(), text(results)),
-                ("ttl".to_owned(), seconds(after.created_at + Job::KEPT)),
-            ]);
+            let item = Item::from([("results".to_owned(), text(results))]);
             Change::put(Key::job_result(&after.tenant, &after.id, after.pages), item)
         });
         let changes: Vec<Change> = std::iter::once(change).chain(put).collect();
@@ -67,6 +65,16 @@ impl Store {
         items.into_iter().map(from_item).collect()
     }
 
+    /// Removes a job that is still as read, after its results.
+    pub async fn remove_job(&self, job: &Job) -> Result<(), StoreError> {
+        self.remove_job_results(job).await?;
+        let delete = Change::delete(Key::job(&job.tenant, &job.id))
+            .when("attribute_not_exists(pk) OR #rev = :rev")
+            .name("#rev", "rev")
+            .value(":rev", number(job.rev));
+        self.commit(&[delete]).await
+    }
+
     /// Removes the results of a job.
     pub async fn remove_job_results(&self, job: &Job) -> Result<(), StoreError> {
         for page in 1..=job.pages {
@@ -78,10 +86,7 @@ impl Store {
 
 fn stored(job: &Job) -> Result<Item, StoreError> {
     let mut item = write("job", job)?;
-    item.insert("ttl".to_owned(), seconds(job.created_at + Job::KEPT));
-    if job.due_at.is_some() {
-        item.insert("due_shard".to_owned(), text(shard(job.id.as_str())));
-    }
+    item.insert("due_shard".to_owned(), text(shard(job.id.as_str())));
     Ok(item)
 }
 

@@ -11,7 +11,7 @@
 //! T#<tenant>            DATAKEY#<n>            wrapped data key
 //! T#<tenant>            IDEMPOTENCY#<hash>     what a request with an Idempotency-Key came to (ttl 1 day)
 //! T#<tenant>            JOB#<id>               job: kind, cursor, done, total, lease (see `jobs`)
-//! T#<tenant>            JOBRESULT#<id>#<n>     some of its results (ttl 7 days)
+//! T#<tenant>            JOBRESULT#<id>#<n>     some of its results
 //! T#<tenant>#H#<host>   HOST                   host header
 //! T#<tenant>#H#<host>   HOST#S#<schedule>      schedule
 //! T#<tenant>#H#<host>   HOST#I#<integration>   integration, with its sealed tokens

@@ -1,32 +1,33 @@
 //! What a guest has told: exported, and erased, on the tenant's word. Both walk all bookings of the tenant.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
+use super::walk::{Walked, movable_from, walk};
 use crate::app::App;
 use crate::domain::{
-    BookingId, BookingRecord, BookingStatus, Job, JobId, JobKind, JobStatus, PlannedPage, Tenant,
+    BookingId, BookingRecord, BookingStatus, Job, JobCursor, JobId, JobKind, JobStatus, PlannedPage, Tenant,
 };
 use crate::flows::bookings::error::BookingError;
 use crate::flows::bookings::read::{first_or_read, unless_stale};
 use crate::flows::change::{change, unless_lost};
-use crate::store::{BookingCursor, BookingWrite, BookingsRange, StoreError};
+use crate::store::{BookingWrite, StoreError};
 
-/// A guest's bookings in one page of results, at most.
-const PER_PAGE: usize = 25;
 /// Bytes of one page of results: an item takes 400 KB, and this leaves room for the largest booking.
 const MAX_BYTES: usize = 300_000;
 
 /// One page of a walk.
-pub(in crate::flows) struct Page {
+pub(super) struct Page {
     /// What was found, as JSON; `None` when nothing was.
-    pub(in crate::flows) results: Option<String>,
-    /// How many bookings were looked at.
-    pub(in crate::flows) looked_at: u64,
+    pub(super) results: Option<String>,
+    /// How many bookings were looked at for the first time.
+    pub(super) looked_at: u64,
     /// Where to go on; `None` at the end.
-    pub(in crate::flows) next: Option<String>,
+    pub(super) next: Option<JobCursor>,
+    /// What was found and may be met again.
+    pub(super) ahead: Vec<BookingId>,
 }
 
 /// What an erasure came to.
@@ -38,37 +39,47 @@ pub struct Erased {
     pub kept: Vec<BookingId>,
 }
 
-/// Some of the guest's bookings.
-pub(in crate::flows) async fn export_page(app: &App, job: &Job, email: &str) -> Result<Page, BookingError> {
-    let (records, mut page) = walk(app, job, email).await?;
-    let (mut results, mut bytes) = (Vec::new(), 0);
-    for record in &records {
-        let text = serde_json::to_string(record).unwrap_or_default();
-        if bytes > 0 && bytes + text.len() > MAX_BYTES {
-            page.next = results.last().map(|(cursor, _): &(BookingCursor, String)| cursor.to_string());
-            break;
-        }
-        bytes += text.len();
-        results.push((BookingCursor::of(&record.booking), text));
-    }
-    let texts: Vec<String> = results.into_iter().map(|(_, text)| text).collect();
-    page.results = (!texts.is_empty()).then(|| format!("[{}]", texts.join(",")));
-    Ok(page)
-}
-
-/// Which of the guest's bookings come next.
-pub(in crate::flows) async fn plan_erasure(
+/// Some of the guest's bookings, as many as one page of results takes.
+pub(super) async fn export_page(
     app: &App,
     job: &Job,
     email: &str,
+    deadline: Instant,
+) -> Result<Page, BookingError> {
+    let Walked { found, mut looked_at, mut next } = walk(app, job, email, deadline).await?;
+    let (mut texts, mut bytes, mut ahead) = (Vec::new(), 0, Vec::new());
+    let mut taken = None;
+    for found in found {
+        let text = serde_json::to_string(&found.record).unwrap_or_default();
+        bytes += text.len();
+        if let Some(taken) = taken.take_if(|_| bytes > MAX_BYTES) {
+            (looked_at, next) = taken;
+            break;
+        }
+        texts.push(text);
+        let booking = found.record.booking;
+        ahead.extend((booking.start >= movable_from(job)).then_some(booking.id));
+        taken = Some((found.looked_at, Some(found.next)));
+    }
+    let results = (!texts.is_empty()).then(|| format!("[{}]", texts.join(",")));
+    Ok(Page { results, looked_at, next, ahead })
+}
+
+/// Which of the guest's bookings come next.
+pub(super) async fn plan_erasure(
+    app: &App,
+    job: &Job,
+    email: &str,
+    deadline: Instant,
 ) -> Result<(Vec<BookingRecord>, PlannedPage), BookingError> {
-    let (records, Page { looked_at, next, .. }) = walk(app, job, email).await?;
+    let Walked { found, looked_at, next } = walk(app, job, email, deadline).await?;
+    let records: Vec<BookingRecord> = found.into_iter().map(|found| found.record).collect();
     let bookings = records.iter().map(|record| record.booking.id.clone()).collect();
     Ok((records, PlannedPage { bookings, looked_at, next }))
 }
 
 /// Erases these of the guest's bookings, as they were read if they were.
-pub(in crate::flows) async fn erase_page(
+pub(super) async fn erase_page(
     app: &App,
     tenant: &Tenant,
     email: &str,
@@ -85,21 +96,9 @@ pub(in crate::flows) async fn erase_page(
     }
     let is_empty = outcome == Erased::default();
     let results = (!is_empty).then(|| serde_json::to_string(&outcome).unwrap_or_default());
-    Ok(Page { results, looked_at: planned.looked_at, next: planned.next.clone() })
-}
-
-async fn walk(app: &App, job: &Job, email: &str) -> Result<(Vec<BookingRecord>, Page), BookingError> {
-    let after = job.cursor.as_deref().map(str::parse).transpose();
-    let after = after.map_err(|_malformed| StoreError::Unreadable("the cursor of a job".to_owned()))?;
-    let range = BookingsRange { after, ..BookingsRange::default() };
-    let looked_at = AtomicU64::new(0);
-    let is_of = |record: &BookingRecord| {
-        looked_at.fetch_add(1, Ordering::Relaxed);
-        record.booking.guest.email.eq_ignore_ascii_case(email)
-    };
-    let found = app.store.list_bookings(&job.tenant, &range, PER_PAGE, is_of).await?;
-    let next = found.next.as_ref().map(BookingCursor::to_string);
-    Ok((found.bookings, Page { results: None, looked_at: looked_at.into_inner(), next }))
+    let (looked_at, next) = (planned.looked_at, planned.next.clone());
+    // One that is erased is the guest's no more.
+    Ok(Page { results, looked_at, next, ahead: outcome.kept })
 }
 
 /// `false` when it is still to take place.
@@ -133,25 +132,27 @@ async fn erase(
     .await
 }
 
-/// Ends every export of this guest and removes what it has found.
-pub(in crate::flows) async fn void_exports(
-    app: &App,
-    tenant: &Tenant,
-    email: &str,
-) -> Result<(), BookingError> {
+/// Ends every export of this guest, removes what it has found, and takes the guest's address out of jobs that are over.
+pub(super) async fn forget_in_jobs(app: &App, tenant: &Tenant, email: &str) -> Result<(), BookingError> {
+    let is_theirs = |of: &str| of.eq_ignore_ascii_case(email);
     for job in app.store.jobs(tenant).await? {
-        let is_theirs =
-            matches!(&job.kind, JobKind::ExportGuest { email: of } if of.eq_ignore_ascii_case(email));
-        if !is_theirs {
-            continue;
-        }
+        let nobody = match &job.kind {
+            JobKind::ExportGuest { email } if is_theirs(email) => {
+                JobKind::ExportGuest { email: String::new() }
+            }
+            JobKind::EraseGuest { email } if is_theirs(email) && job.status != JobStatus::Running => {
+                JobKind::EraseGuest { email: String::new() }
+            }
+            JobKind::ExportGuest { .. } | JobKind::EraseGuest { .. } => continue,
+        };
         // The address goes last: until then, a second erasure of the same address finds what is left.
-        let void = |job: &Job| Job { status: JobStatus::Void, due_at: None, lease: None, ..job.clone() };
-        if let Some(job) = change_job(app, tenant, &job.id, void).await? {
+        if matches!(job.kind, JobKind::ExportGuest { .. }) {
+            let now = app.clock.now();
+            let void = |job: &Job| job.clone().ended(JobStatus::Void, now);
+            let Some(job) = change_job(app, tenant, &job.id, void).await? else { continue };
             app.store.remove_job_results(&job).await?;
-            let kind = || JobKind::ExportGuest { email: String::new() };
-            change_job(app, tenant, &job.id, |job| Job { kind: kind(), ..job.clone() }).await?;
         }
+        change_job(app, tenant, &job.id, |job| Job { kind: nobody.clone(), ..job.clone() }).await?;
     }
     Ok(())
 }

@@ -3,3 +3,4 @@
 pub(in crate::flows) mod guests;
 pub(in crate::flows) mod requests;
 pub(in crate::flows) mod run;
+mod walk;

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 /// What a job has found so far.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JobResults {
-    /// The guest's bookings in the order of their start.
+    /// The guest's bookings in the order in which they were found: mostly that of their start.
     Bookings(Vec<BookingRecord>),
     /// What was erased.
     Erased(Erased),
@@ -33,7 +33,7 @@ async fn begin(app: &App, scope: &Scope, kind: JobKind) -> Result<Job, BookingEr
     begin_job(app, Job::new(id, scope.tenant().clone(), kind, scope.actor(), app.clock.now())).await
 }
 
-/// A job within a staff member's scope, with one page of its results and the number of the next: pages count from 1.
+/// A job within a staff member's scope that is still kept, with one page of its results and the number of the next: pages count from 1.
 pub async fn read_job(
     app: &App,
     scope: &Scope,
@@ -42,7 +42,9 @@ pub async fn read_job(
 ) -> Result<Option<(Job, JobResults, Option<u32>)>, BookingError> {
     // What guests have told is for admins.
     let Scope::Tenant(tenant) = scope else { return Ok(None) };
-    let Some(job) = app.store.job(tenant, id).await? else { return Ok(None) };
+    let now = app.clock.now();
+    let found = app.store.job(tenant, id).await?.filter(|job| !job.is_expired(now));
+    let Some(job) = found else { return Ok(None) };
     let page = page.max(1);
     let stored = app.store.job_results(tenant, id, page).await?;
     let unreadable = |error: serde_json::Error| StoreError::Unreadable(format!("results of a job: {error}"));

@@ -2,18 +2,21 @@
 //!
 //! A page's results and the cursor behind it are one write under the job's `rev`. So a job that is killed goes on behind
 //! its last page, and a worker that was overtaken records nothing. A page that changes bookings is written down before
-//! the first of them is changed: done again, it is about the same ones.
+//! the first of them is changed: done again, it is about the same ones. A page that fails is tried again after a pause
+//! that grows, and at last the job is given up. A job that is over is removed when it has been kept long enough.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::time::Instant;
 
-use super::guests::{Page, erase_page, export_page, plan_erasure, void_exports};
+use super::guests::{Page, erase_page, export_page, forget_in_jobs, plan_erasure};
+use super::walk::parse;
 use crate::app::App;
-use crate::domain::{Job, JobId, JobKind, JobStatus, Tenant};
+use crate::domain::{BookingRecord, Job, JobCursor, JobId, JobKind, JobStatus, Tenant};
 use crate::flows::bookings::error::BookingError;
 use crate::flows::change::unless_lost;
+use crate::flows::sync::backoff::retry_at;
 use crate::store::{StoreError, new_lease};
 
 /// Longer than a run; a worker that is still silent then is gone.
@@ -45,63 +48,114 @@ pub(in crate::flows) async fn begin_job(app: &App, job: Job) -> Result<Job, Book
 
 async fn run(app: &App, job: Job, deadline: Instant) -> Result<Job, BookingError> {
     let now = app.clock.now();
+    if job.is_expired(now) {
+        unless_lost(app.store.remove_job(&job).await)?;
+        return Ok(job);
+    }
     let is_taken = job.lease.as_ref().is_some_and(|lease| lease.is_live(now));
     if job.status != JobStatus::Running || is_taken {
         return Ok(job);
     }
-    let total = match job.total {
-        Some(total) => total,
-        None => app.store.count_bookings(&job.tenant).await?,
-    };
+    if job.is_too_old(now) {
+        tracing::error!(job = %job.id, failures = job.failures, "job given up: it is too old");
+        let given_up = Job { rev: job.rev + 1, ..job.clone().ended(JobStatus::Failed, now) };
+        return Ok(if commit(app, &job, &given_up, None).await? { given_up } else { job });
+    }
     let lease = new_lease(now, LEASE);
-    let due_at = Some(lease.until);
-    let leased = Job { due_at, lease: Some(lease), total: Some(total), rev: job.rev + 1, ..job.clone() };
+    let mut leased = Job { due_at: lease.until, lease: Some(lease), rev: job.rev + 1, ..job.clone() };
     if !commit(app, &job, &leased, None).await? {
         return Ok(job);
     }
-    let (mut job, mut read) = (leased, Vec::new());
+    match work(app, &mut leased, deadline).await {
+        Ok(()) => Ok(leased),
+        Err(error) => fail(app, leased, &error).await,
+    }
+}
+
+/// Does step after step until the job is over, somebody else has changed it, or time is over. `stored` is the job as it
+/// was last written.
+async fn work(app: &App, stored: &mut Job, deadline: Instant) -> Result<(), BookingError> {
+    let (mut job, mut read) = (stored.clone(), Vec::new());
     loop {
-        let page = match (&job.kind, &job.planned) {
-            (JobKind::ExportGuest { email }, _) => export_page(app, &job, email).await?,
-            (JobKind::EraseGuest { email }, Some(planned)) => {
-                erase_page(app, &job.tenant, email, planned, std::mem::take(&mut read)).await?
-            }
-            (JobKind::EraseGuest { email }, None) => {
-                let (records, planned) = plan_erasure(app, &job, email).await?;
-                let is_empty = records.is_empty();
-                let rev = job.rev + u64::from(!is_empty);
-                let after = Job { planned: Some(planned), rev, ..job.clone() };
-                if !is_empty && !commit(app, &job, &after, None).await? {
-                    return Ok(job);
-                }
-                (job, read) = (after, records);
-                continue;
-            }
-        };
-        let mut after = behind(&job, &page);
-        if page.next.is_none() {
-            after = finished(app, after).await?;
-        } else if Instant::now() >= deadline {
-            after = Job { lease: None, due_at: Some(app.clock.now()), ..after };
+        let Step { after, results, is_repeatable } = Box::pin(step(app, &job, &mut read, deadline)).await?;
+        let is_late = Instant::now() >= deadline;
+        if is_repeatable && !is_late {
+            job = after;
+            continue;
         }
-        if !commit(app, &job, &after, page.results.as_deref()).await? {
+        let mut after = Job { rev: stored.rev + 1, failures: 0, ..after };
+        if is_late && after.status == JobStatus::Running {
+            after = Job { lease: None, due_at: app.clock.now(), ..after };
+        }
+        if !commit(app, stored, &after, results.as_deref()).await? {
             // Overtaken, or void by now.
-            return Ok(job);
+            return Ok(());
         }
+        *stored = after.clone();
         if after.lease.is_none() {
-            return Ok(after);
+            return Ok(());
         }
         job = after;
     }
 }
 
+/// What one step came to.
+struct Step {
+    after: Job,
+    results: Option<String>,
+    /// Whether it costs little to do again, so that it is written down with the next.
+    is_repeatable: bool,
+}
+
+async fn step(
+    app: &App,
+    job: &Job,
+    read: &mut Vec<BookingRecord>,
+    deadline: Instant,
+) -> Result<Step, BookingError> {
+    if let JobCursor::Count { counted, .. } = job.cursor {
+        return count(app, job, counted).await;
+    }
+    let page = match (&job.kind, &job.planned) {
+        (JobKind::ExportGuest { email }, _) => export_page(app, job, email, deadline).await?,
+        (JobKind::EraseGuest { email }, Some(planned)) => {
+            erase_page(app, &job.tenant, email, planned, std::mem::take(read)).await?
+        }
+        (JobKind::EraseGuest { email }, None) => {
+            let (records, planned) = plan_erasure(app, job, email, deadline).await?;
+            if !records.is_empty() {
+                *read = records;
+                let after = Job { planned: Some(planned), ..job.clone() };
+                return Ok(Step { after, results: None, is_repeatable: false });
+            }
+            Page { results: None, looked_at: planned.looked_at, next: planned.next, ahead: Vec::new() }
+        }
+    };
+    let after = behind(job, &page);
+    let after = if page.next.is_none() { finished(app, after).await? } else { after };
+    Ok(Step { after, results: page.results, is_repeatable: false })
+}
+
+async fn count(app: &App, job: &Job, counted: u64) -> Result<Step, BookingError> {
+    let after = parse(&job.cursor)?;
+    let (more, next) = app.store.count_bookings(&job.tenant, after.as_ref()).await?;
+    let counted = counted + more;
+    let (cursor, total, is_repeatable) = match next {
+        Some(next) => (JobCursor::Count { after: Some(next.to_string()), counted }, None, false),
+        None => (JobCursor::Walk { after: None }, Some(counted), true),
+    };
+    Ok(Step { after: Job { cursor, total, ..job.clone() }, results: None, is_repeatable })
+}
+
 /// The job behind a page.
 fn behind(job: &Job, page: &Page) -> Job {
+    let done = job.done + page.looked_at;
     Job {
-        rev: job.rev + 1,
-        cursor: page.next.clone().or_else(|| job.cursor.clone()),
+        cursor: page.next.clone().unwrap_or_else(|| job.cursor.clone()),
         planned: None,
-        done: job.done + page.looked_at,
+        ahead: job.ahead.iter().chain(&page.ahead).cloned().collect(),
+        done,
+        total: job.total.map(|total| total.max(done)),
         pages: job.pages + u32::from(page.results.is_some()),
         ..job.clone()
     }
@@ -109,13 +163,25 @@ fn behind(job: &Job, page: &Page) -> Job {
 
 /// The job when its last page is done. An erased guest is not named by the job any more, and exports of theirs go.
 async fn finished(app: &App, job: Job) -> Result<Job, BookingError> {
-    let mut job = Job { status: JobStatus::Done, due_at: None, lease: None, ..job };
-    job.total = Some(job.done);
+    let mut job = Job { ahead: Vec::new(), ..job.ended(JobStatus::Done, app.clock.now()) };
     if let JobKind::EraseGuest { email } = &job.kind {
-        void_exports(app, &job.tenant, email).await?;
+        forget_in_jobs(app, &job.tenant, email).await?;
         job.kind = JobKind::EraseGuest { email: String::new() };
     }
     Ok(job)
+}
+
+/// Records a failure. The job goes on after a pause, or not at all.
+async fn fail(app: &App, job: Job, error: &BookingError) -> Result<Job, BookingError> {
+    let now = app.clock.now();
+    let failed = job.clone().failed(retry_at(job.failures + 1, None, now), now);
+    let failed = Job { rev: job.rev + 1, ..failed };
+    if failed.status == JobStatus::Failed {
+        tracing::error!(job = %job.id, failures = failed.failures, %error, "job given up");
+    } else {
+        tracing::warn!(job = %job.id, failures = failed.failures, %error, "job to be gone on with later");
+    }
+    Ok(if commit(app, &job, &failed, None).await? { failed } else { job })
 }
 
 /// `false` when the job is not as it was read.

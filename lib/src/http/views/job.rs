@@ -23,11 +23,14 @@ pub struct JobView {
     status: &'static str,
     /// How many bookings it has looked at.
     done: u64,
-    /// How many there were when it began.
+    /// How many there were when it began, and never fewer than it has looked at; null while they are counted.
     #[schema(required)]
     total: Option<u64>,
-    /// When it was asked for. It is kept for 7 days.
+    /// When it was asked for.
     created_at: DateTime<Utc>,
+    /// When it ended; null while it runs. It is kept for 7 days from then on, with its results.
+    #[schema(required)]
+    ended_at: Option<DateTime<Utc>>,
     /// Some of what it has found; absent in the answer that begins it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = JobResultView, required = false)]
@@ -40,7 +43,9 @@ pub struct JobView {
 /// What a job has found: bookings of an exported guest, or the ids of an erased guest's.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct JobResultView {
-    /// The guest's bookings in the order of their start, as they were when they were found.
+    /// The guest's bookings as they were when they were found, each once, in the order of their start. Those that were moved
+    /// during the export may stand elsewhere. One may be missing only if it was moved to an earlier time more than once
+    /// during it, or was made then.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<BookingView>, required = false)]
     bookings: Option<Vec<BookingView>>,
@@ -69,6 +74,7 @@ impl From<Job> for JobView {
             done: job.done,
             total: job.total,
             created_at: job.created_at,
+            ended_at: job.ended_at,
             id: job.id.into(),
             result: None,
             next_cursor: None,

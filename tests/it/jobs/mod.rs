@@ -9,6 +9,9 @@
 //! HOLDFAST_JOB_BOOKINGS=1000 cargo test --workspace --test it jobs:: -- --nocapture | grep kills
 //! ```
 
+mod ends;
+mod walks;
+
 use std::collections::BTreeMap;
 
 use chrono::{SubsecRound, TimeDelta};
@@ -34,9 +37,7 @@ fn many() -> usize {
 
 /// A guest with so many bookings, all of them over, and somebody else with some.
 async fn booked(bookings: usize) -> TestApp {
-    let app = TestApp::without_stream().await;
-    app.put_open_host(HOST).await;
-    app.put_event_type("half", HOST, &[30], 30, 60).await;
+    let app = open().await;
     let first = app.now().trunc_subsecs(0) + TimeDelta::days(1);
     for nth in 0..bookings * OTHER / (OTHER - 1) {
         let is_mary = nth % OTHER != OTHER - 1;
@@ -49,6 +50,14 @@ async fn booked(bookings: usize) -> TestApp {
         app.book(&body).await.expect(201);
     }
     app.pass(TimeDelta::days(40));
+    app
+}
+
+/// Without any booking.
+async fn open() -> TestApp {
+    let app = TestApp::without_stream().await;
+    app.put_open_host(HOST).await;
+    app.put_event_type("half", HOST, &[30], 30, 60).await;
     app
 }
 
