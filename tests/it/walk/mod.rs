@@ -8,7 +8,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
 use tests::{Answer, TestApp};
 
-pub(crate) use self::things::{Things, found};
+pub(crate) use self::things::{Things, found, is_of_a_job};
 
 /// Whom the document lets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,6 +36,12 @@ pub(crate) async fn found(app: &TestApp, tenant: &str) {
     app.send_as(&token, Method::PUT, "/v1/tenant", Some(&settings)).await.expect(201);
 }
 
+/// Whether an item is a job or some of what one has found.
+pub(crate) fn is_of_a_job(item: &Value) -> bool {
+    let sort = item["sk"]["S"].as_str().expect("a sort key");
+    ["JOB#", "JOBRESULT#"].iter().any(|prefix| sort.starts_with(prefix))
+}
+
 impl Things {
     /// A host and all that it has, in a tenant that is there.
     pub(crate) async fn make(app: &TestApp, tenant: &str, label: &str) -> Self {
@@ -126,14 +132,15 @@ impl Things {
         (own != theirs).then(|| (what, theirs.to_owned()))
     }
 
-    /// The items of a table that are its own or speak of it, outside of other tenants: those may know the same guest.
+    /// The items of a table that are its own or speak of it, other than jobs of other tenants: those may ask for the same
+    /// guest.
     pub(crate) fn items<'a>(&self, table: &'a [Value]) -> Vec<&'a Value> {
         let its_tenant = format!("T#{}", self.tenant);
         let is_own = |item: &&Value| {
             let partition = item["pk"]["S"].as_str().expect("a partition");
+            let is_others_job = partition != its_tenant && is_of_a_job(item);
             let item = item.to_string();
-            let is_of_another = partition.starts_with("T#") && !partition.starts_with(&its_tenant);
-            !is_of_another && [&self.host, &self.booking, &self.label].iter().any(|mark| item.contains(*mark))
+            !is_others_job && [&self.host, &self.booking, &self.label].iter().any(|mark| item.contains(*mark))
         };
         table.iter().filter(is_own).collect()
     }
