@@ -59,9 +59,9 @@ impl JobStatus {
 
 /// Where a job goes on.
 ///
-/// The walk is in the order of start. Only what has not begun can be moved, and only to a time still to come. So what
-/// lies before the job's beginning cannot be missed; what lies behind it can, when it is moved back across the walk from
-/// one page to the next. Therefore that part is walked twice when it takes more than one page.
+/// The walk is in the order of start. Only a booking that has not begun can be moved, and only to a time still to come. So
+/// bookings that start before the job was asked for keep their places. A later one can be moved from ahead of the walk to
+/// behind it. Therefore the later ones are walked twice, unless one reading takes them all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum JobCursor {

@@ -191,3 +191,20 @@ async fn counting_ends_at_the_deadline_and_goes_on_where_it_was() {
     assert_eq!((done.status, done.total), (JobStatus::Done, Some(70)));
     assert_each_once(&results(&app, &begun.id, "bookings").await, &booked);
 }
+
+#[tokio::test]
+async fn what_becomes_of_a_booking_is_decided_by_a_strong_read() {
+    let app = open().await;
+    ahead(&app, tomorrow(&app), 1, "").await;
+    for act in ["export", "erase"] {
+        let read = async |email: &str| {
+            let (path, body) = (format!("/v1/guests/{act}"), json!({ "email": email }));
+            let (begun, cost) = app.cost(app.admin(Method::POST, &path, Some(&body))).await;
+            assert_eq!(begun.expect(202)["status"], "done");
+            cost.units.read
+        };
+        // The booking and its entry, each one unit when it is read strongly, and half of one otherwise.
+        let (nobodys, hers) = (read("nobody@example.com").await, read(MARY).await);
+        assert!((hers - nobodys - 2.0).abs() < 0.01, "{act}: {nobodys} {hers}");
+    }
+}

@@ -1,8 +1,9 @@
 //! Walks a tenant's bookings for those of one guest, in the order of start (see [`JobCursor`]).
 //!
-//! The index tells which bookings there are and where the walk stands, eventually consistent: one made or moved within
-//! the last second may be missing. What is found is then read strongly. A booking is missed when it is moved back across
-//! the walk both times, and taken twice never.
+//! The index says which bookings there are and where the walk stands. It is eventually consistent: a booking that was made
+//! or moved within the last second may be missing from it. What the walk finds is then read strongly. A booking is found
+//! once. It is missed only if it is moved to an earlier time during both walks, each time from ahead of the walk to behind
+//! it.
 
 use tokio::time::Instant;
 

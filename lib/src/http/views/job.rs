@@ -43,9 +43,9 @@ pub struct JobView {
 /// What a job has found: bookings of an exported guest, or the ids of an erased guest's.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct JobResultView {
-    /// The guest's bookings as they were when they were found, each once, in the order of their start. Those that were moved
-    /// during the export may stand elsewhere. One may be missing only if it was moved to an earlier time more than once
-    /// during it, or was made then.
+    /// The guest's bookings as they were when they were found, each once, in the order of their start. One that was moved
+    /// during the export may be out of order. One can only be missing if it was made during the export or in the second
+    /// before, or was moved to an earlier time more than once during it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<BookingView>, required = false)]
     bookings: Option<Vec<BookingView>>,
