@@ -131,7 +131,7 @@ impl May {
         let is_live = matches!(booking.status, BookingStatus::Pending | BookingStatus::Confirmed);
         Self {
             move_it: booking.guest_may_move(now).is_ok(),
-            cancel: is_live && booking.guest_may_cancel(now).is_ok(),
+            cancel: booking.guest_may_cancel(now).is_ok(),
             is_ahead: is_live && now < booking.start.instant(),
         }
     }

@@ -375,8 +375,12 @@ impl Booking {
         after.next_version(by)
     }
 
-    /// Whether its guest may still cancel.
+    /// Whether its guest may still cancel: before the notice that was agreed, as long as it is to take place.
     pub fn guest_may_cancel(&self, now: DateTime<Utc>) -> Result<(), StepRefused> {
+        let (from, to) = (self.status, BookingStatus::Cancelled);
+        if !from.may_become(to) {
+            return Err(StepRefused::Illegal { from, to });
+        }
         self.before_notice(self.terms.cancel_notice, now)
     }
 
@@ -418,7 +422,7 @@ impl Booking {
         self.status == BookingStatus::Pending && self.answer_by.is_some_and(|answer_by| answer_by <= now)
     }
 
-    /// A copy with the guest's data redacted. Its manage token is void.
+    /// A copy with the guest's data redacted, also what was computed from them. Its manage token is void.
     #[must_use]
     pub fn erased(&self) -> Self {
         let mut after = self.clone();
@@ -426,9 +430,12 @@ impl Booking {
             name: "erased".to_owned(),
             email: ERASED_EMAIL.to_owned(),
             phone: None,
-            time_zone: self.guest.time_zone,
+            // Where the guest reads times says where they live.
+            time_zone: self.terms.time_zone,
             locale: None,
         };
+        // A hash of what the guest told can be guessed. Nobody's request has an empty one.
+        after.fingerprint.clear();
         after.answers = None;
         after.notes = None;
         after.metadata = None;
@@ -495,6 +502,17 @@ mod tests {
     }
 
     #[test]
+    fn a_guest_cancels_only_what_is_still_to_take_place() {
+        let starts_at = booking(BookingStatus::Confirmed).start.instant();
+        for status in BookingStatus::ALL {
+            let may = matches!(status, BookingStatus::Pending | BookingStatus::Confirmed);
+            let booking = booking(status);
+            assert_eq!(booking.guest_may_cancel(starts_at - TimeDelta::days(1)).is_ok(), may, "{status:?}");
+            assert!(booking.guest_may_cancel(starts_at).is_err(), "{status:?}");
+        }
+    }
+
+    #[test]
     fn a_booking_that_moves_takes_its_times_along() {
         let mut pending = booking(BookingStatus::Pending);
         pending.answer_by = Some(pending.start.instant());
@@ -526,8 +544,14 @@ mod tests {
         told.notes = Some("Mary's number is 5".to_owned());
         told.answers = Some(r#"{"who":"Mary"}"#.to_owned());
         told.reason = Some("Mary is ill".to_owned());
+        told.fingerprint = "a hash of Mary's name, address and answers".to_owned();
+        told.guest.phone = Some("5".to_owned());
+        told.guest.locale = Some("en-GB".to_owned());
+        told.guest.time_zone = chrono_tz::America::Sao_Paulo;
         let erased = told.erased();
         assert!(!serde_json::to_string(&erased).unwrap().to_lowercase().contains("mary"));
+        assert_eq!((erased.fingerprint.as_str(), erased.guest.time_zone), ("", told.terms.time_zone));
+        assert_eq!((erased.guest.phone, erased.guest.locale), (None, None));
         assert_ne!(erased.token_generation, told.token_generation);
     }
 }
