@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
+use fakes::When;
 use fakes::google::EventSpec;
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{ADA, ADA_ACCOUNT, Answer, TENANT, TestApp, guest};
+use tests::{ADA, ADA_ACCOUNT, Answer, GRACE, TENANT, TestApp, guest};
 
 const KEY: &str = "5f0c2d7e-2a2f-4c53-b7f1-3f3b8f1a9c11";
 const TEN: &str = "2026-11-24T10:00:00Z";
@@ -95,6 +96,80 @@ async fn a_key_is_good_for_one_request() {
     }
 }
 
+/// Has an admin give a booking a new manage token.
+async fn renew(app: &TestApp, booking: &Value) -> String {
+    let path = format!("/v1/bookings/{}", booking["id"].as_str().unwrap());
+    let renewed = app.admin(Method::PATCH, &path, Some(&json!({ "renew_manage_token": true }))).await;
+    renewed.expect(200)["manage_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_replay_gives_no_manage_token_that_was_renewed_since() {
+    let app = TestApp::without_stream().await;
+    let held = app.hold("intro", ELEVEN).await.expect(201)["hold"].clone();
+    let confirm = json!({ "hold": held, "guest": guest() });
+    for (key, body) in [(Some(KEY), slot(TEN)), (None, confirm)] {
+        let book = async || match key {
+            Some(key) => with_key(&app, key, &bookings(), None, &body).await,
+            None => app.book(&body).await,
+        };
+        let first = book().await.expect(201).clone();
+        assert_eq!(book().await.expect(201)["manage_token"], first["manage_token"]);
+        renew(&app, &first).await;
+        let again = book().await.expect(201).clone();
+        assert_eq!((&again["id"], again.get("manage_token")), (&first["id"], None), "{key:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_its_callers_own() {
+    let app = TestApp::without_stream().await;
+    let host = app.host_token(ADA);
+    let body = slot(TEN);
+    let booked = with_key(&app, KEY, "/v1/bookings", Some(&host), &body).await.expect(201).clone();
+    // What somebody else sends under the same key is a request of their own.
+    let other = app.host_token(GRACE);
+    with_key(&app, KEY, "/v1/bookings", Some(&other), &body).await.expect_problem(404, "unknown-event-type");
+    with_key(&app, KEY, &bookings(), None, &body).await.expect_problem(409, "slot-taken");
+    let again = with_key(&app, KEY, "/v1/bookings", Some(&host), &body).await.expect(201).clone();
+    assert_eq!(again, booked);
+}
+
+#[tokio::test]
+async fn a_repeated_move_needs_a_manage_token_that_is_still_good() {
+    let app = TestApp::without_stream().await;
+    let booking = app.book_slot("intro", TEN).await.expect(201).clone();
+    let path = format!("{}/{}/reschedule", bookings(), booking["id"].as_str().unwrap());
+    let (old, body) = (booking["manage_token"].as_str(), json!({ "start": ELEVEN }));
+    with_key(&app, KEY, &path, old, &body).await.expect(200);
+    let new = renew(&app, &booking).await;
+    with_key(&app, KEY, &path, old, &body).await.expect_problem(404, "unknown-booking");
+    with_key(&app, KEY, &path, Some(&new), &body).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_manage_token_that_is_renewed_while_its_holder_acts_does_nothing() {
+    let app = TestApp::without_stream().await;
+    for (day, is_move) in [("2026-11-24", true), ("2026-11-25", false)] {
+        let booking = app.book_slot("intro", &format!("{day}T10:00:00Z")).await.expect(201).clone();
+        let id = booking["id"].as_str().unwrap();
+        let mut gate = app.local.dynamodb.faults.gate("TransactWriteItems", When::Before);
+        let later = format!("{day}T14:00:00Z");
+        let act = async {
+            if is_move { app.reschedule(&booking, &later).await } else { app.cancel(&booking).await }
+        };
+        let renewed = async {
+            gate.reached().await;
+            renew(&app, &booking).await;
+            gate.open();
+        };
+        let (acted, ()) = futures::join!(act, renewed);
+        acted.expect_problem(404, "unknown-booking");
+        let stored = app.stored(id).await;
+        assert_eq!((stored.status.as_str(), stored.version), ("confirmed", 2));
+    }
+}
+
 #[tokio::test]
 async fn a_repeated_hold_is_the_same_hold_and_a_repeated_release_is_no_error() {
     let app = TestApp::without_stream().await;
@@ -133,6 +208,25 @@ async fn the_table_has_no_capability_of_a_key() {
     for secret in [&held["hold"], &booked["manage_token"], &json!(KEY)] {
         assert!(!items.contains(secret.as_str().unwrap()));
     }
+}
+
+#[tokio::test]
+async fn the_table_has_no_fingerprint_of_what_an_erased_guest_told() {
+    let app = TestApp::without_stream().await;
+    let booked = with_key(&app, KEY, &bookings(), None, &slot(TEN)).await.expect(201).clone();
+    let id = booked["id"].as_str().unwrap();
+    let fingerprint = app.stored(id).await.fingerprint;
+    app.cancel(&booked).await.expect(200);
+    let erase = json!({ "email": booked["guest"]["email"] });
+    let job = app.admin(Method::POST, "/v1/guests/erase", Some(&erase)).await;
+    assert_eq!(job.expect(202)["status"], "done");
+    assert_eq!(app.stored(id).await.guest.name, "erased");
+    let items = json!(app.items().await).to_string();
+    assert!(!items.contains(&fingerprint) && !items.contains("mary@"));
+    // What was made stays made, and tells its guest apart from nobody else's.
+    let again = with_key(&app, KEY, &bookings(), None, &slot(TEN)).await.expect(201).clone();
+    assert_eq!((&again["id"], &again["guest"]["name"]), (&booked["id"], &json!("erased")));
+    assert_eq!(again.get("manage_token"), None);
 }
 
 #[tokio::test]

@@ -49,8 +49,9 @@ pub(crate) async fn release_hold(
 
 /// Book: confirm a hold, or take a free slot
 ///
-/// Confirming a hold twice with the same details gives the same answer. `manage_token` is shown only here. Where the
-/// event type needs the host's yes, the booking is `pending` and has its time until then.
+/// Confirming a hold twice with the same details gives the same answer. `manage_token` is shown only here, and
+/// left out once it was renewed. Where the event type needs the host's yes, the booking is `pending` and has its
+/// time until then.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/bookings", tag = "bookings",
     params(("tenant" = words::TenantSlug, Path, description = "The tenant's slug"), IdempotencyHeader),
     request_body = BookingRequest,

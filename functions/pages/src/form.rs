@@ -116,8 +116,10 @@ impl At<'_> {
         let booked = Box::pin(book(self.app, &scope, &request, None));
         match booked.await {
             Ok(booked) => {
+                // The link that came with it was revoked since.
+                let token = booked.manage_token.ok_or(BookingError::UnknownBooking)?;
                 let link = Link::new(paths::booking(self.tenant, &booked.record.booking.id), Vec::new());
-                Ok(Redirect::to(&link.with("token", booked.manage_token.expose())).into_response())
+                Ok(Redirect::to(&link.with("token", token.expose())).into_response())
             }
             Err(BookingError::HoldExpired | BookingError::UnknownHold) => self.hold_again(&hold, typed).await,
             Err(BookingError::Refused { why: Refused::Taken, alternatives }) => {

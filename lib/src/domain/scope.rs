@@ -9,8 +9,9 @@ pub enum Scope {
     Tenant(Tenant),
     /// What belongs to one host of a tenant: that host.
     Host(Tenant, HostId),
-    /// One booking, as its guest. Made only by checking the booking's manage token.
-    Guest(Tenant, BookingId),
+    /// One booking, as its guest. Made only by checking the booking's manage token, and void once that generation of it
+    /// is revoked.
+    Guest(Tenant, BookingId, u32),
     /// Nothing that is stored; anybody who knows a tenant's slug may hold and book what it offers.
     Public(Tenant),
 }
@@ -19,7 +20,7 @@ impl Scope {
     /// The tenant, which every call to the store takes first.
     pub fn tenant(&self) -> &Tenant {
         match self {
-            Self::Tenant(tenant) | Self::Host(tenant, _) | Self::Guest(tenant, _) | Self::Public(tenant) => {
+            Self::Tenant(tenant) | Self::Host(tenant, _) | Self::Guest(tenant, ..) | Self::Public(tenant) => {
                 tenant
             }
         }
@@ -63,7 +64,9 @@ impl Scope {
             Self::Host(tenant, own) => {
                 booking.tenant == *tenant && booking.claim.hosts().any(|host| host == own)
             }
-            Self::Guest(tenant, id) => booking.tenant == *tenant && booking.id == *id,
+            Self::Guest(tenant, id, generation) => {
+                booking.tenant == *tenant && booking.id == *id && booking.token_generation == *generation
+            }
             Self::Public(_) => false,
         }
     }

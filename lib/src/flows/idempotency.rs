@@ -101,10 +101,14 @@ impl IdempotentRequest {
         act: &str,
         tenant: &Tenant,
         key: Option<&IdempotencyKey>,
-        fingerprint: String,
+        fingerprint: &str,
     ) -> Option<Self> {
+        let key = Some(key?.0.as_str());
         let id = Fingerprint::new().field("act", Some(act)).field("tenant", Some(tenant.as_str()));
-        Some(Self { id: id.field("key", Some(&key?.0)).digest(), fingerprint })
+        // The key, which is not stored, keeps the stored text from telling what was asked for: a record may outlive
+        // the data of the guest whose request it is about.
+        let fingerprint = Fingerprint::new().field("key", key).field("request", Some(fingerprint)).finish();
+        Some(Self { id: id.field("key", key).digest(), fingerprint })
     }
 
     /// Random bits that are the same each time.

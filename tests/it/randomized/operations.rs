@@ -309,7 +309,7 @@ impl World {
             BookRequest { wanted, guest, answers: None, notes, metadata: None, sync_to_calendar: true };
         let (app, scope) = (&self.callers[caller].app, Scope::Public(self.tenant.clone()));
         match Box::pin(book(app, &scope, &request, key)).await {
-            Ok(booked) => Outcome::of_record(booked.record, Some(booked.manage_token)),
+            Ok(booked) => Outcome::of_record(booked.record, booked.manage_token),
             Err(error) => error.into(),
         }
     }

@@ -25,13 +25,17 @@ use crate::flows::slots::availability::JointAvailability;
 use crate::flows::sync::push::{push_within, request_lease};
 use crate::store::{BookingConflict, BookingWrite, StoreError};
 
+/// The generation of the manage token that a booking is made with.
+const FIRST_TOKEN: u32 = 0;
+
 /// A booking that was made, or found to be made already by the same request.
 #[derive(Clone, Debug)]
 pub struct Booked {
     /// The booking.
     pub record: BookingRecord,
-    /// The capability to see and cancel it.
-    pub manage_token: ManageToken,
+    /// The capability to see and cancel it, while it is the one that came with its making; `None` once that was revoked:
+    /// whoever repeats the request is not given a newer one.
+    pub manage_token: Option<ManageToken>,
 }
 
 /// Confirms a hold or books a free slot. Staff book at any time that is free, confirmed at once.
@@ -43,7 +47,7 @@ pub async fn book(
 ) -> Result<Booked, BookingError> {
     let tenant = scope.tenant();
     let new = NewBooking { scope, request, fingerprint: request.fingerprint() };
-    let idempotent_request = IdempotentRequest::new("book", tenant, key, new.fingerprint.clone());
+    let idempotent_request = IdempotentRequest::new(&act_of(scope), tenant, key, &new.fingerprint);
     let idempotent_request = idempotent_request.as_ref();
     let replay = |result: String| async move {
         let id =
@@ -55,8 +59,20 @@ pub async fn book(
         Ok(push_within(app, record, &lease).await)
     };
     let record = Box::pin(idempotent(app, tenant, idempotent_request, act, replay)).await?;
-    let manage_token = ManageToken::of(app, &record.booking).await?;
+    let manage_token = match record.booking.token_generation {
+        FIRST_TOKEN => Some(ManageToken::of(app, &record.booking).await?),
+        _ => None,
+    };
     Ok(Booked { record, manage_token })
+}
+
+/// Whose act it is under an idempotency key: another caller who sends the same key makes a request of their own, so that
+/// nobody is answered with what lies outside of their scope.
+fn act_of(scope: &Scope) -> String {
+    match scope.only_host() {
+        Some(host) => format!("book {host}"),
+        None => format!("book {}", scope.actor()),
+    }
 }
 
 /// What does not change from one try to the next.
@@ -271,7 +287,7 @@ impl NewBooking<'_> {
             metadata: request.metadata.clone(),
             due_at: None,
             fingerprint: self.fingerprint.clone(),
-            token_generation: 0,
+            token_generation: FIRST_TOKEN,
             created_at: now,
             terms: Box::new(terms(parts, available)),
             created_by: actor.clone(),

@@ -37,7 +37,7 @@ pub async fn hold(
     slot: &SlotRequest,
     key: Option<&IdempotencyKey>,
 ) -> Result<Hold, BookingError> {
-    let request = IdempotentRequest::new("hold", tenant, key, slot.fingerprint());
+    let request = IdempotentRequest::new("hold", tenant, key, &slot.fingerprint());
     let request = request.as_ref();
     let replay = |result: String| async move {
         let bits = request.map(IdempotentRequest::bits);
@@ -89,7 +89,7 @@ pub async fn release(
     key: Option<&IdempotencyKey>,
 ) -> Result<(), BookingError> {
     let fingerprint = Fingerprint::new().field("hold", Some(token.as_str())).finish();
-    let request = IdempotentRequest::new("release", tenant, key, fingerprint);
+    let request = IdempotentRequest::new("release", tenant, key, &fingerprint);
     let record = request.as_ref().map(|request| request.record("", app.clock.now()));
     let act = async {
         let released = app.store.release(tenant, token.claim(), token.owner(), record.as_ref()).await;

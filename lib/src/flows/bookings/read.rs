@@ -54,7 +54,7 @@ pub(in crate::flows) async fn booking_of_guest(
     if !token.opens(app, &record.booking).await? {
         return Err(BookingError::UnknownBooking);
     }
-    Ok((Scope::Guest(tenant.clone(), id.clone()), record))
+    Ok((Scope::Guest(tenant.clone(), id.clone(), record.booking.token_generation), record))
 }
 
 /// What a change begins with: the booking as its caller has read it, and as it is now when that was not so any more.
@@ -68,6 +68,17 @@ pub(in crate::flows) async fn first_or_read(
         Some(read) => Ok(read),
         None => app.store.booking_record(tenant, id).await?.ok_or(BookingError::UnknownBooking),
     }
+}
+
+/// The same within a scope. A manage token that was revoked in between is good for nothing more.
+pub(in crate::flows) async fn first_or_read_within(
+    app: &App,
+    scope: &Scope,
+    id: &BookingId,
+    first: Option<BookingRecord>,
+) -> Result<BookingRecord, BookingError> {
+    let record = first_or_read(app, scope.tenant(), id, first).await?;
+    if scope.covers(&record.booking) { Ok(record) } else { Err(BookingError::UnknownBooking) }
 }
 
 /// What a write of a booking came to: `None` when something was not as read.

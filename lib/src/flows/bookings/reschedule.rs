@@ -4,7 +4,7 @@
 use super::error::BookingError;
 use super::manage_token::ManageToken;
 use super::place::{Placement, Rules, Taking, place};
-use super::read::{booking_of_guest, booking_of_staff, first_or_read, unless_stale};
+use super::read::{booking_of_guest, booking_of_staff, first_or_read_within, unless_stale};
 use crate::app::App;
 use crate::domain::{BookingId, BookingRecord, Claim, Lease, Scope, Span, Tenant, Tick, Ticks};
 use crate::flows::change::change;
@@ -59,9 +59,9 @@ async fn reschedule_idempotent(
         .field("start", Some(&to.start.index().to_string()))
         .field("length", to.length.map(|length| length.minutes().to_string()).as_deref())
         .finish();
-    let request = IdempotentRequest::new(&format!("reschedule {id}"), tenant, key, fingerprint);
+    let request = IdempotentRequest::new(&format!("reschedule {id}"), tenant, key, &fingerprint);
     let (request, id) = (request.as_ref(), &id);
-    let replay = |_: String| async move { Ok(app.store.booking_record(tenant, id).await?) };
+    let replay = |_: String| async move { first_or_read_within(app, scope, id, None).await.map(Some) };
     let act = async {
         let (moved, lease) = Box::pin(shift(app, scope, record, to, request)).await?;
         Ok(push_within(app, moved, &lease).await)
@@ -83,7 +83,7 @@ async fn shift(
     change(|| {
         let first = first.take();
         async move {
-            let before = first_or_read(app, tenant, id, first).await?;
+            let before = first_or_read_within(app, scope, id, first).await?;
             shift_once(app, scope, &before, to, idempotent).await
         }
     })

@@ -4,7 +4,7 @@
 
 use super::error::BookingError;
 use super::manage_token::ManageToken;
-use super::read::{booking_of_guest, booking_of_staff, first_or_read, unless_stale};
+use super::read::{booking_of_guest, booking_of_staff, first_or_read_within, unless_stale};
 use crate::app::App;
 use crate::domain::{
     Actor, Booking, BookingId, BookingRecord, BookingStatus, Lease, Scope, StepRefused, Tenant,
@@ -25,7 +25,7 @@ pub async fn transition(
     reason: Option<&str>,
 ) -> Result<BookingRecord, BookingError> {
     let record = booking_of_staff(app, scope, id).await?;
-    let (record, lease) = transition_of(app, record, to, reason, &scope.actor(), |_| Ok(())).await?;
+    let (record, lease) = transition_of(app, scope, record, to, reason, &scope.actor(), |_| Ok(())).await?;
     Ok(push_within(app, record, &lease).await)
 }
 
@@ -41,7 +41,7 @@ pub async fn cancel_managed(
     let now = app.clock.now();
     let may = |booking: &Booking| booking.guest_may_cancel(now);
     let cancelled = BookingStatus::Cancelled;
-    let (record, lease) = transition_of(app, record, cancelled, reason, &scope.actor(), may).await?;
+    let (record, lease) = transition_of(app, &scope, record, cancelled, reason, &scope.actor(), may).await?;
     Ok(push_within(app, record, &lease).await)
 }
 
@@ -51,8 +51,9 @@ pub async fn expire_and_erase(app: &App, tenant: &Tenant, id: &BookingId) -> Res
     let now = app.clock.now();
     let Some(record) = app.store.booking_record(tenant, id).await? else { return Ok(()) };
     if record.booking.is_unanswered(now) {
-        let declined = BookingStatus::Declined;
-        let tried = transition_of(app, record, declined, Some(UNANSWERED), &Actor::System, |_| Ok(())).await;
+        let (scope, declined) = (Scope::Tenant(tenant.clone()), BookingStatus::Declined);
+        let may = |_: &Booking| Ok(());
+        let tried = transition_of(app, &scope, record, declined, Some(UNANSWERED), &Actor::System, may).await;
         return match tried {
             Ok((record, lease)) => {
                 push_within(app, record, &lease).await;
@@ -73,19 +74,20 @@ pub async fn expire_and_erase(app: &App, tenant: &Tenant, id: &BookingId) -> Res
 
 async fn transition_of(
     app: &App,
+    scope: &Scope,
     read: BookingRecord,
     to: BookingStatus,
     reason: Option<&str>,
     by: &Actor,
     may: impl Fn(&Booking) -> Result<(), StepRefused> + Sync,
 ) -> Result<(BookingRecord, Lease), BookingError> {
-    let (tenant, id) = (&read.booking.tenant.clone(), &read.booking.id.clone());
+    let id = &read.booking.id.clone();
     let (mut first, may) = (Some(read), &may);
     // Changed since it was read: by the same transition, or by a change that is to be seen first.
     change(|| {
         let first = first.take();
         async move {
-            let before = first_or_read(app, tenant, id, first).await?;
+            let before = first_or_read_within(app, scope, id, first).await?;
             let now = app.clock.now();
             let lease = request_lease(now);
             if before.booking.status == to {

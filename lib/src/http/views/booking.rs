@@ -155,7 +155,7 @@ pub struct BookingView {
     calendar_event: Option<CalendarEventView>,
     /// When it was made.
     created_at: DateTime<Utc>,
-    /// The capability to see and cancel it; only in the answer to its creation.
+    /// The capability to see and cancel it; only in the answer to its creation, and to a repeated one until it is renewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     manage_token: Option<String>,
@@ -213,8 +213,7 @@ impl BookingView {
 
 impl From<Booked> for BookingView {
     fn from(booked: Booked) -> Self {
-        let manage_token = Some(booked.manage_token.expose().to_owned());
-        Self { manage_token, ..booked.record.into() }
+        (booked.record, booked.manage_token).into()
     }
 }
 
