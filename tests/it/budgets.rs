@@ -439,6 +439,9 @@ async fn catalog(budget: &mut Budget) {
     budget.act("change an event type", set).await.expect(200);
     let remove = async |app: &TestApp| send(app, Method::DELETE, of, None).await;
     budget.act("remove an event type", remove).await.expect(204);
+    // One that is to come keeps its event type.
+    let free = budget.app.starts("intro", "2026-11-24", "2026-12-19").await;
+    budget.app.book_slot("intro", &free[0]).await.expect(201);
     let archive = async |app: &TestApp| send(app, Method::DELETE, "/v1/event-types/intro", None).await;
     budget.act("archive an event type", archive).await.expect(200);
     let remove = async |app: &TestApp| send(app, Method::DELETE, &path, None).await;

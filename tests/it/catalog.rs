@@ -526,6 +526,56 @@ async fn make_taken(app: &TestApp, slug: &str) {
 }
 
 #[tokio::test]
+async fn only_a_booking_that_is_to_come_keeps_an_event_type() {
+    let app = TestApp::without_stream().await;
+    let host = make_host(&app, "Emmy Noether").await;
+    make_event_type(&app, "symmetry", &host).await;
+    let is_kept = async || {
+        let answer = delete(&app, "/v1/event-types/symmetry").await;
+        if answer.status == 204 {
+            make_event_type(&app, "symmetry", &host).await;
+        } else {
+            assert_eq!(answer.expect(200)["archived"], true);
+            patch(&app, "/v1/event-types/symmetry", json!({ "archived": false })).await.expect(200);
+        }
+        app.pass(REMEMBERED);
+        answer.status == 200
+    };
+    let first = app.book_slot("symmetry", "2026-11-24T10:00:00Z").await.expect(201).clone();
+    assert!(is_kept().await);
+    app.cancel(&first).await.expect(200);
+    assert!(!is_kept().await, "cancelled");
+    app.book_slot("symmetry", "2026-11-24T10:00:00Z").await.expect(201);
+    app.book_slot("symmetry", "2026-11-26T10:00:00Z").await.expect(201);
+    app.pass(TimeDelta::days(2));
+    assert!(is_kept().await, "one is over, the other is to come");
+    app.pass(TimeDelta::days(2));
+    assert!(!is_kept().await, "over");
+}
+
+#[tokio::test]
+async fn a_host_reads_what_it_does_with_others_and_changes_only_what_is_its_own() {
+    let app = TestApp::without_stream().await;
+    let fields = json!({ "lengths": [30], "interval": 30, "window_days": 30 });
+    app.put_team("pair", &[ADA, GRACE], &fields).await;
+    let path = "/v1/event-types/pair";
+    let before = app.local.dynamodb.dump().await.unwrap();
+    for host in [ADA, GRACE] {
+        let act = async |method, body: Option<Value>| {
+            app.send_as(&app.host_token(host), method, path, body.as_ref()).await
+        };
+        act(Method::GET, None).await.expect(200);
+        act(Method::DELETE, None).await.expect_problem(403, "forbidden");
+        for patch in [json!({ "title": "Mine" }), json!({ "host": host }), json!({})] {
+            act(Method::PATCH, Some(patch)).await.expect_problem(403, "forbidden");
+        }
+    }
+    assert!(before == app.local.dynamodb.dump().await.unwrap());
+    patch(&app, path, json!({ "title": "Ours" })).await.expect(200);
+    delete(&app, path).await.expect(204);
+}
+
+#[tokio::test]
 async fn nothing_comes_to_refer_to_what_goes_in_the_same_moment() {
     let app = TestApp::without_stream().await;
     for round in 0..8 {

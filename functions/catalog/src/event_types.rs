@@ -77,11 +77,11 @@ pub(crate) async fn set_event_type(
 
 /// Remove an event type
 ///
-/// One that bookings refer to is archived instead, and comes back by `archived: false`.
+/// One of which bookings are to come is archived instead, and comes back by `archived: false`.
 #[utoipa::path(delete, path = "/v1/event-types/{slug}", tag = "catalog",
     params(("slug" = words::EventTypeSlug, Path, description = "The event type's slug"),
         IfMatchHeader),
-    responses((status = 200, description = "Bookings refer to it: archived", body = EventTypeView,
+    responses((status = 200, description = "Bookings of it are to come: archived", body = EventTypeView,
         headers(("etag" = String, description = "The revision"))),
         (status = 204, description = "It is gone"), StaffProblem),
     security(("admin" = []), ("host" = [])))]

@@ -52,7 +52,12 @@ impl Scope {
         }
     }
 
-    /// Whether what these hosts do together may be touched: one of them is enough.
+    /// Whether what these hosts do together may be changed: that takes all of them.
+    pub fn covers_all(&self, hosts: &Hosts) -> bool {
+        hosts.iter().all(|host| self.covers_host(host))
+    }
+
+    /// Whether what these hosts do together may be seen and booked: one of them is enough.
     pub fn covers_any(&self, hosts: &Hosts) -> bool {
         hosts.iter().any(|host| self.covers_host(host))
     }

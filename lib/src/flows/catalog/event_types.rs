@@ -2,10 +2,10 @@
 
 use chrono::TimeDelta;
 
-use super::hosts::items;
+use super::hosts::{first_to_come, items};
 use super::{CatalogError, Expected, Removed};
 use crate::app::App;
-use crate::domain::{EventType, EventTypeSlug, HostId, HostItems, Scope};
+use crate::domain::{AgendaEntry, EventType, EventTypeSlug, HostId, HostItems, Scope};
 use crate::flows::change::{change, unless_lost};
 use crate::store::Page;
 
@@ -35,6 +35,12 @@ pub async fn find_event_type(
     found.filter(|found| scope.covers_any(&found.hosts)).ok_or(CatalogError::UnknownEventType)
 }
 
+/// One event type, to be changed. What several hosts offer is not for one of them to change.
+async fn find_to_change(app: &App, scope: &Scope, slug: &EventTypeSlug) -> Result<EventType, CatalogError> {
+    let found = find_event_type(app, scope, slug).await?;
+    if scope.covers_all(&found.hosts) { Ok(found) } else { Err(CatalogError::Forbidden) }
+}
+
 /// Makes an event type; its revision is given here.
 pub async fn add_event_type(app: &App, scope: &Scope, new: &EventType) -> Result<EventType, CatalogError> {
     let tenant = scope.tenant();
@@ -62,7 +68,7 @@ pub async fn change_event_type(
 ) -> Result<EventType, CatalogError> {
     let tenant = scope.tenant();
     change(|| async {
-        let before = find_event_type(app, scope, slug).await?;
+        let before = find_to_change(app, scope, slug).await?;
         expected.check(Some(before.revision))?;
         let mut after = before.clone();
         apply(&mut after);
@@ -81,7 +87,7 @@ pub async fn change_event_type(
     .await
 }
 
-/// Removes an event type, or archives one that bookings refer to.
+/// Removes an event type, or archives one by which bookings that are to come may still be moved.
 ///
 /// A booking that is made in this very moment carries all that it needs of the event type with it.
 pub async fn remove_event_type(
@@ -92,10 +98,11 @@ pub async fn remove_event_type(
 ) -> Result<Removed<EventType>, CatalogError> {
     let tenant = scope.tenant();
     change(|| async {
-        let before = find_event_type(app, scope, slug).await?;
+        let before = find_to_change(app, scope, slug).await?;
         expected.check(Some(before.revision))?;
         let organizer = before.hosts.organizer();
-        let is_kept = before.was_moved || app.store.has_bookings_of(tenant, organizer, Some(slug)).await?;
+        let refers = |entry: &AgendaEntry| entry.event_type == *slug;
+        let is_kept = before.was_moved || first_to_come(app, tenant, organizer, refers).await?.is_some();
         if is_kept && before.archived {
             return Ok(Some(Removed::Archived(before)));
         }
