@@ -342,6 +342,40 @@ async fn bookings_are_listed_by_start_page_by_page_whatever_is_added_between() {
 }
 
 #[tokio::test]
+async fn a_cursor_from_outside_of_the_range_that_is_asked_for_is_no_failure() {
+    let app = TestApp::without_stream().await;
+    for start in ["10:00", "11:00", "14:00"] {
+        app.book_slot("intro", &format!("2026-11-24T{start}:00Z")).await.expect(201);
+    }
+    for of in ["", "&host=hst_ada1"] {
+        let list = async |query: &str| {
+            let path = format!("/v1/bookings?{query}{of}");
+            app.admin(Method::GET, &path, None).await.expect(200).clone()
+        };
+        let starts = |page: &Value| {
+            let starts = page["bookings"].as_array().unwrap().iter().map(|booking| &booking["start"]);
+            starts.map(|start| start.as_str().unwrap()[11..16].to_owned()).collect::<Vec<_>>()
+        };
+        let cursor = async |limit: u32| list(&format!("limit={limit}")).await["next_cursor"].clone();
+        let (first, second) = (cursor(1).await, cursor(2).await);
+        let (first, second) = (first.as_str().unwrap(), second.as_str().unwrap());
+        // In the guest's zone it is three hours earlier.
+        for (query, expected) in [
+            (format!("cursor={first}&from=2026-11-24T10:00:00Z"), &["08:00", "11:00"][..]),
+            (format!("cursor={first}&from=2026-11-24T14:00:00Z"), &["11:00"]),
+            (format!("cursor={first}&from=2026-11-24T15:00:00Z"), &[]),
+            (format!("cursor={second}&to=2026-11-24T14:00:00Z"), &[]),
+            (format!("cursor={second}&to=2026-11-24T11:00:00Z"), &[]),
+            (format!("cursor={second}&to=2026-11-24T10:00:00Z"), &[]),
+        ] {
+            let page = list(&query).await;
+            assert_eq!(starts(&page), expected, "{query}{of}");
+            assert_eq!(page["next_cursor"], Value::Null, "{query}{of}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn staff_write_notes_and_metadata_and_renew_the_manage_token() {
     let app = TestApp::without_stream().await;
     let booking = app.book_slot("intro", TEN).await.expect(201).clone();

@@ -1,12 +1,14 @@
 //! DynamoDB: the embedded `dynoxide`, with AWS's limits and failures in front of it.
 //!
-//! One rule: what AWS would refuse is refused here. The embedded database never counts operators, never
-//! throttles and never answers `TransactionConflict`; the first is counted here, the others are faults.
+//! One rule: what AWS would refuse is refused here. The embedded database never counts operators, never looks where a
+//! query's start key lies, never throttles and never answers `TransactionConflict`; the first two are checked here, the
+//! others are faults.
 //! Requests are handed over in process, as parsed JSON: the SDK has already made sure that they are well-formed.
 //! Every one is asked what it consumes ([`DynamoDb::units`]), whether its caller wants to know or not.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/Welcome.html>
 
 mod limits;
+mod start_key;
 mod stream;
 
 use std::path::PathBuf;
@@ -360,6 +362,11 @@ impl Tables {
                     measured.operators
                 )));
             }
+        }
+        if start_key::is_outside(request) {
+            verdict = verdict.and(Err(Refusal::validation(
+                "The provided starting key is outside query boundaries based on provided conditions",
+            )));
         }
         let mut seen = lock(&self.largest);
         *seen = seen.max(largest);

@@ -37,6 +37,29 @@ pub struct BookingsRange {
     pub after: Option<BookingCursor>,
 }
 
+/// Where a range's cursor lies.
+enum Position {
+    /// Before its first instant, or nowhere: the range begins at its beginning.
+    Before,
+    /// Within.
+    Within,
+    /// Behind its last instant: nothing of the range is left.
+    Behind,
+}
+
+impl BookingsRange {
+    fn position(&self) -> Position {
+        let Some(after) = &self.after else { return Position::Before };
+        if self.to.is_some_and(|to| to <= after.start) {
+            Position::Behind
+        } else if self.from.is_some_and(|from| after.start < from) {
+            Position::Before
+        } else {
+            Position::Within
+        }
+    }
+}
+
 /// Where a booking stands in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookingCursor {
@@ -136,7 +159,12 @@ impl Store {
         is_wanted: impl Fn(&BookingRecord) -> bool,
     ) -> Result<BookingsPage, StoreError> {
         let mut page = BookingsPage { bookings: Vec::new(), next: None };
-        let mut after = range.after.clone();
+        // The table refuses to go on from outside of the range.
+        let mut after = match range.position() {
+            Position::Before => None,
+            Position::Within => range.after.clone(),
+            Position::Behind => return Ok(page),
+        };
         for round in 0..PAGES {
             // One more than asked for tells whether there is a next page.
             let at_once = if round == 0 { limit + 1 } else { AT_ONCE };
