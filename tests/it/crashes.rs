@@ -914,7 +914,7 @@ async fn a_relay_that_dies_anywhere_tells_it_again() {
         move |process: App| async move { relay(&process, &changes).await }
     };
     let steps =
-        async |booking: &Booking| read_history(app.app(), &admin(), &booking.id).await.unwrap().1.len();
+        async |booking: &Booking| app.app().store.history(&tenant(), &booking.id).await.unwrap().len();
     let is_told = |booking: &Booking| {
         let published = app.local.events.published();
         published.iter().any(|event| event["detail"]["booking"] == booking.id.as_str())

@@ -102,3 +102,54 @@ async fn a_stream_that_is_given_again_writes_no_step_twice_and_leaves_none_out()
         [(1, "guest", "created"), (2, "guest", "rescheduled")]
     );
 }
+
+#[tokio::test]
+async fn until_the_stream_has_come_what_the_booking_itself_knows_is_told_and_nothing_else() {
+    // Without the stream nothing of the history is written.
+    let app = TestApp::without_stream().await;
+    let asked = json!({
+        "slug": "asked", "hosts": [ADA], "title": "Asked", "lengths": [30], "interval": 30, "window_days": 60,
+        "active": true, "needs_confirmation": true, "confirm_within": 600,
+    });
+    app.app().store.put_event_type(&app.tenant(), &serde_json::from_value(asked).unwrap()).await.unwrap();
+    let booking = app.book_slot("asked", TEN).await.expect(201).clone();
+    let id = booking["id"].as_str().unwrap();
+    let found = history(&app, id).await;
+    assert_eq!(found.iter().map(told).collect::<Vec<_>>(), [(1, "guest", "created")]);
+    assert_eq!(found[0]["changes"]["status"], json!({ "from": null, "to": "pending" }));
+    assert_eq!(instant(&found[0]["changes"]["time"]["to"]["start"]), instant(&json!(TEN)));
+
+    app.reschedule(&booking, THREE).await.expect(200);
+    app.step(id, "confirm", None).await.expect(200);
+    let found = history(&app, id).await;
+    let versions: Vec<_> = found.iter().map(|entry| (&entry["version"], &entry["actor"])).collect();
+    assert_eq!(versions, [(&json!(1), &json!("guest")), (&json!(3), &json!("admin"))]);
+    // What it was at first, when it was confirmed and from what is written with the versions in between.
+    assert_eq!((&found[0]["at"], &found[0]["changes"]), (&booking["created_at"], &json!({})));
+    assert_eq!(
+        (&found[1]["at"], &found[1]["action"], &found[1]["changes"]),
+        (&Value::Null, &Value::Null, &json!({}))
+    );
+}
+
+#[tokio::test]
+async fn a_version_is_told_once_by_the_booking_or_by_the_stream() {
+    let app = TestApp::start().await;
+    let booking = app.book_slot("intro", TEN).await.expect(201).clone();
+    let id = booking["id"].as_str().unwrap();
+    app.reschedule(&booking, THREE).await.expect(200);
+    app.tick().await;
+    // The stream is not read before the next tick.
+    app.cancel_as_admin(&id.parse().unwrap()).await.expect(200);
+    let found = history(&app, id).await;
+    let steps = [(1, "guest", "created"), (2, "guest", "rescheduled"), (3, "admin", "cancelled")];
+    assert_eq!(found.iter().map(told).collect::<Vec<_>>(), steps);
+    assert_eq!(instant(&found[0]["changes"]["time"]["to"]["start"]), instant(&json!(TEN)));
+    assert_eq!(found[2]["changes"], json!({ "status": { "from": "confirmed", "to": "cancelled" } }));
+    assert_eq!(found[2]["at"], Value::Null);
+    app.tick().await;
+    let later = history(&app, id).await;
+    assert_eq!(later.iter().map(told).collect::<Vec<_>>(), steps);
+    assert_eq!((&later[..2], &later[2]["changes"]), (&found[..2], &found[2]["changes"]));
+    assert_ne!(later[2]["at"], Value::Null);
+}

@@ -12,11 +12,12 @@ mod sync;
 
 pub use bookings::book::{Booked, book};
 pub use bookings::error::{Alternatives, BookingError, WrongAnswer};
+pub use bookings::history::{BookingVersion, Changed, History, read_history};
 pub use bookings::hold::{Hold, hold, release};
 pub use bookings::hold_token::{HoldToken, TokenError};
 pub use bookings::list_bookings::{BookingsQuery, list_bookings};
 pub use bookings::manage_token::ManageToken;
-pub use bookings::read::{read_booking, read_history, read_managed};
+pub use bookings::read::{read_booking, read_managed};
 pub use bookings::request::{BookRequest, SlotRequest, Wanted};
 pub use bookings::reschedule::{NewTime, reschedule, reschedule_managed};
 pub use bookings::transition::{cancel_managed, expire_and_erase, transition};

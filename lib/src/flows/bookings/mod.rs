@@ -3,6 +3,7 @@
 pub(in crate::flows) mod answers;
 pub(in crate::flows) mod book;
 pub(in crate::flows) mod error;
+pub(in crate::flows) mod history;
 pub(in crate::flows) mod hold;
 pub(in crate::flows) mod hold_token;
 pub(in crate::flows) mod list_bookings;

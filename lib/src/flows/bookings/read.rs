@@ -3,8 +3,8 @@
 use super::error::BookingError;
 use super::manage_token::ManageToken;
 use crate::app::App;
-use crate::domain::{Booking, BookingId, BookingRecord, Scope, Tenant};
-use crate::store::{BookingConflict, HistoryEntry};
+use crate::domain::{BookingId, BookingRecord, Scope, Tenant};
+use crate::store::BookingConflict;
 
 /// A booking within a staff member's scope.
 pub async fn read_booking(app: &App, scope: &Scope, id: &BookingId) -> Result<BookingRecord, BookingError> {
@@ -19,18 +19,6 @@ pub async fn read_managed(
     token: &ManageToken,
 ) -> Result<BookingRecord, BookingError> {
     Ok(booking_of_guest(app, tenant, id, token).await?.1)
-}
-
-/// A booking within a staff member's scope and what became of it, version by version.
-pub async fn read_history(
-    app: &App,
-    scope: &Scope,
-    id: &BookingId,
-) -> Result<(Booking, Vec<HistoryEntry>), BookingError> {
-    let found = app.store.booking(scope.tenant(), id).await?;
-    let booking = found.filter(|booking| scope.covers(booking)).ok_or(BookingError::UnknownBooking)?;
-    let history = app.store.history(scope.tenant(), id).await?;
-    Ok((booking, history))
 }
 
 /// A booking within a staff member's scope.

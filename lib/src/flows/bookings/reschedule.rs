@@ -76,7 +76,6 @@ async fn shift(
     to: NewTime,
     idempotent: Option<&IdempotentRequest>,
 ) -> Result<(BookingRecord, Lease), BookingError> {
-    let tenant = scope.tenant();
     let id = &read.booking.id.clone();
     let mut first = Some(read);
     // What was lost was the booking, a cell, the calendar or a counter: the next reading tells which.

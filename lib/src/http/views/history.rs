@@ -5,13 +5,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::SlotView;
-use crate::domain::{Actor, Booking, Span};
-use crate::store::HistoryEntry;
+use crate::domain::{BookingStatus, Span};
+use crate::flows::{BookingVersion, Changed, History};
 
 /// What became of a booking, version by version.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct HistoryView {
-    /// In order, the first version's creation first.
+    /// In order, the first version's creation first, the present version last. For a moment after a change, versions
+    /// between the two may not be there yet.
     history: Vec<HistoryEntryView>,
 }
 
@@ -20,7 +21,7 @@ pub struct HistoryView {
 pub struct HistoryEntryView {
     /// The version that it made.
     version: u64,
-    /// When.
+    /// When; null while the present version is so new that it is not known yet.
     #[schema(required)]
     at: Option<DateTime<Utc>>,
     /// Who: `guest`, `host`, `admin`, `calendar` or `system`.
@@ -29,10 +30,11 @@ pub struct HistoryEntryView {
     /// The integration in whose calendar it was changed; null when it was changed otherwise.
     #[schema(required)]
     integration: Option<String>,
-    /// What: `created`, `confirmed`, `rescheduled`, `updated`, `cancelled`, ...
-    #[schema(example = "rescheduled")]
-    action: String,
-    /// What changed of its status and its time.
+    /// What: `created`, `confirmed`, `rescheduled`, `updated`, `cancelled`, ...; null while the present version is so new
+    /// that it is not known yet.
+    #[schema(example = "rescheduled", required)]
+    action: Option<String>,
+    /// What changed of its status and its time, as far as it is known yet.
     changes: ChangesView,
 }
 
@@ -70,45 +72,28 @@ pub struct TimeChangeView {
     to: SlotView,
 }
 
-impl From<(Booking, Vec<HistoryEntry>)> for HistoryView {
-    fn from((booking, entries): (Booking, Vec<HistoryEntry>)) -> Self {
-        let slot = |span: Span| SlotView::in_zone(span, booking.guest.time_zone);
-        let who = |actor: &Actor| (actor.kind(), actor.integration().map(ToString::to_string));
-        // What the first version said is what the first change found.
-        let first = |change: &dyn Fn(&HistoryEntry) -> bool| entries.iter().find(|entry| change(entry));
-        let span = first(&|entry| entry.from_span.is_some()).and_then(|entry| entry.from_span);
-        let status = first(&|entry| entry.from_status.is_some()).and_then(|entry| entry.from_status);
-        let (actor, integration) = who(&booking.created_by);
-        let created = HistoryEntryView {
-            version: 1,
-            at: Some(booking.created_at),
-            actor,
-            integration,
-            action: "created".to_owned(),
+impl From<History> for HistoryView {
+    fn from(history: History) -> Self {
+        let slot = |span: Span| SlotView::in_zone(span, history.time_zone);
+        let time =
+            |changed: Changed<Span>| TimeChangeView { from: changed.from.map(slot), to: slot(changed.to) };
+        let entry = |version: BookingVersion| HistoryEntryView {
+            version: version.version,
+            at: version.at,
+            actor: version.actor.kind(),
+            integration: version.actor.integration().map(ToString::to_string),
+            action: version.action,
             changes: ChangesView {
-                status: Some(StatusChangeView { from: None, to: status.unwrap_or(booking.status).as_str() }),
-                time: Some(TimeChangeView { from: None, to: slot(span.unwrap_or(booking.span())) }),
+                status: version.status.map(StatusChangeView::from),
+                time: version.span.map(time),
             },
         };
-        let later = entries.iter().map(|entry| {
-            let (actor, integration) = who(&entry.actor);
-            HistoryEntryView {
-                version: entry.version,
-                at: entry.at,
-                actor,
-                integration,
-                action: entry.action.clone(),
-                changes: ChangesView {
-                    status: entry.from_status.map(|from| StatusChangeView {
-                        from: Some(from.as_str()),
-                        to: entry.status.as_str(),
-                    }),
-                    time: entry
-                        .from_span
-                        .map(|from| TimeChangeView { from: Some(slot(from)), to: slot(entry.span) }),
-                },
-            }
-        });
-        Self { history: std::iter::once(created).chain(later).collect() }
+        Self { history: history.versions.into_iter().map(entry).collect() }
+    }
+}
+
+impl From<Changed<BookingStatus>> for StatusChangeView {
+    fn from(changed: Changed<BookingStatus>) -> Self {
+        Self { from: changed.from.map(BookingStatus::as_str), to: changed.to.as_str() }
     }
 }
