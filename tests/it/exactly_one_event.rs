@@ -582,6 +582,35 @@ async fn a_moved_event_of_ours_blocks_before_any_pull_has_seen_it() {
     app.confirm(&token).await.expect_problem(409, "slot-taken");
 }
 
+#[tokio::test]
+async fn an_event_of_ours_that_waits_to_follow_its_booking_takes_no_time_of_its_own() {
+    let (app, integration) = connected().await;
+    let booking = booked(&app, TEN).await;
+    app.google().faults.always("events.patch", errors::backend_error(503));
+    app.google().faults.always("events.update", errors::backend_error(503));
+    assert_eq!(app.reschedule(&booking, THREE).await.expect(200)["calendar_sync"], "pending");
+    // A pull sees the event where we have left it, and nobody's busy time.
+    assert_eq!(app.sync(&integration).await.expect(200)["removed_events"], 0);
+    assert!(app.is_offered("intro", TEN).await && !app.is_offered("intro", THREE).await);
+    // A reading that is not fresh makes whoever books ask the calendar, which shows the same.
+    app.pass(TimeDelta::minutes(3));
+    app.reschedule(&booking, TEN).await.expect(200);
+    app.reschedule(&booking, THREE).await.expect(200);
+    app.pass(TimeDelta::minutes(3));
+    let other = app.book_slot("intro", TEN).await.expect(201).clone();
+    // Somebody who moves it meanwhile is seen.
+    let event = booking["calendar_event"]["event"].as_str().unwrap();
+    let two = "2026-11-25T14:00:00Z";
+    let (start, end) = half_an_hour_from(two);
+    app.google().move_event(ADA_ACCOUNT, ADA_ACCOUNT, event, start, end);
+    app.pass(TimeDelta::minutes(3));
+    app.book_slot("intro", two).await.expect_problem(409, "slot-taken");
+    app.sync(&integration).await.expect(200);
+    assert!(!app.is_offered("intro", two).await);
+    app.google().faults.clear();
+    app.cancel(&other).await.expect(200);
+}
+
 // A provider that does not answer well.
 
 #[tokio::test]

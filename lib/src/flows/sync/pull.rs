@@ -127,8 +127,14 @@ pub(in crate::flows) async fn busy_now(
     if let Some((_, error)) = busy.unreadable.into_iter().next() {
         return Err(error.into());
     }
-    let live = bookings_of(app, integration, &busy.own).await?;
-    let moved = busy.own.iter().filter(|event| blocks_where_it_stands(event, live.get(&event.key.booking)));
+    let mut live = bookings_of(app, integration, &busy.own).await?;
+    let elsewhere: Vec<&OwnEvent> =
+        busy.own.iter().filter(|event| stands_elsewhere(event, live.get(&event.key.booking))).collect();
+    live.retain(|id, _| elsewhere.iter().any(|event| event.key.booking == *id));
+    let entries = entries_of(app, integration, &live).await?;
+    let moved = elsewhere.into_iter().filter(|event| {
+        !entries.get(&event.key.booking).is_some_and(|entry| is_where_we_left_it(event, entry))
+    });
     let spans = busy.spans.iter().copied().chain(moved.map(|event| event.span));
     Ok(spans.into_iter().any(|span| span.overlaps(claim)))
 }
@@ -216,25 +222,35 @@ fn fate(
     let Some((booking, entry)) = booking.zip(entries.get(&event.key.booking)).filter(|_| !is_theirs) else {
         return if is_theirs { Fate::Keep } else { Fate::Remove };
     };
+    let is_moved = stands_elsewhere(event, Some(booking)) && !is_where_we_left_it(event, entry);
     // A push is at work or will be: it knows best, and may have made an event that is not recorded yet.
     if !entry.is_shown(booking) && entry.due_at.is_some() {
-        let is_moved = blocks_where_it_stands(event, Some(booking));
         return if is_moved { Fate::Block } else { Fate::Keep };
     }
     let is_current = entry.standing().is_some_and(|link| link.event.event == event.id.as_str());
     if !entry.wants_event() || !is_current {
         Fate::Remove
-    } else if blocks_where_it_stands(event, Some(booking)) {
+    } else if is_moved {
         Fate::Block
     } else {
         Fate::Keep
     }
 }
 
-/// Whether a marked event stands for busy time of its own: a live booking's event that a person has moved.
-fn blocks_where_it_stands(event: &OwnEvent, booking: Option<&Booking>) -> bool {
+/// Whether a marked event stands where its live booking does not, and would block there: because a person has moved it,
+/// or because the booking has moved and the event is to follow.
+fn stands_elsewhere(event: &OwnEvent, booking: Option<&Booking>) -> bool {
     let booking = booking.filter(|booking| booking.status.wants_event());
     event.blocks && booking.is_some_and(|booking| booking.span() != event.span)
+}
+
+/// Whether an event has the time that we have given it. Then it takes none of its own: that is the booking's cells'.
+fn is_where_we_left_it(event: &OwnEvent, entry: &AgendaEntry) -> bool {
+    let shown = entry.standing().filter(|link| link.event.event == event.id.as_str());
+    // Of a first writing whose answer was lost nothing but the attempt is known.
+    let tried = entry.attempts.iter().filter(|attempt| attempt.generation == event.key.generation);
+    let spans = shown.map(|link| link.shown.span).into_iter().chain(tried.map(|attempt| attempt.span));
+    event.key.host == entry.host && spans.into_iter().any(|span| span == event.span)
 }
 
 async fn bookings_of(
