@@ -619,14 +619,21 @@ async fn disconnecting_gives_everything_back() {
 async fn disconnecting_works_even_when_google_refuses() {
     let app = start().await;
     let id = app.connect(ADA, ADA_ACCOUNT).await;
+    let booking = app.book_slot("intro", "2026-11-24T11:00:00Z").await.expect(201).clone();
     for op in ["events.list", "events.delete", "revoke", "token"] {
         app.google().faults.always(op, errors::too_many_429(Duration::from_mins(10)));
     }
     let gone = app.admin(Method::DELETE, &format!("/v1/integrations/{id}"), None).await;
     assert_eq!(gone.expect(200)["status"], "disconnected");
-    assert_eq!(app.starts("intro", "2026-11-24", "2026-11-25").await.len(), 31);
+    assert_eq!(app.starts("intro", "2026-11-24", "2026-11-25").await.len(), 31 - 3, "all but the booking");
     app.google().faults.clear();
     app.tick_for(2).await;
+    // Its event stands, where we can no longer reach it.
+    let record = app.booking_record(booking["id"].as_str().unwrap()).await;
+    assert_eq!(
+        (app.our_events(ADA_ACCOUNT, ADA_ACCOUNT).len(), record.calendar_sync().as_str()),
+        (1, "detached")
+    );
     let items = app.local.dynamodb.dump().await.unwrap();
     assert!(items.iter().all(|item| item.get("refresh").is_none()));
 }

@@ -20,8 +20,8 @@ use fakes::google::{EventSpec, errors};
 use holdfast::App;
 use holdfast::calendars::{EventId, EventKey};
 use holdfast::domain::{
-    Booking, BookingId, BookingRecord, BookingStatus, EntryKey, EventTypeSlug, Guest, HostId, Integration,
-    IntegrationId, Job, JobId, JobStatus, Lease, Provider, Scope, Tenant, Tick,
+    Booking, BookingId, BookingRecord, BookingStatus, CalendarSync, EntryKey, EventTypeSlug, Guest, HostId,
+    Integration, IntegrationId, Job, JobId, JobStatus, Lease, Provider, Scope, Tenant, Tick,
 };
 use holdfast::flows::{
     Arrival, BookRequest, BookingChange, BookingError, BookingsQuery, Change, Expected, HoldToken,
@@ -403,6 +403,10 @@ async fn a_disconnect_that_dies_anywhere_is_finished_by_the_next_ticks() {
         assert_eq!(app.our_events(ADA_ACCOUNT, ADA_ACCOUNT), Vec::<Value>::new(), "{after}");
         let listing = app.listing("intro", "2026-12-07", "2026-12-08", "UTC").await;
         assert_eq!(listing.expect(200)["reason"], Value::Null, "{after}");
+        // No event stands any more, and no booking says that its calendar shows one.
+        for record in app.bookings().await {
+            assert_eq!((record.calendar_sync(), record.event()), (CalendarSync::Off, None), "{after}");
+        }
     }
 }
 

@@ -78,7 +78,7 @@ pub struct EventRef {
 /// What the calendar was last seen to show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
-    /// The booking's version. What changes after the booking's end counts as shown.
+    /// The booking's version; 0 when it is not known any more. What changes after the booking's end counts as shown.
     pub version: u64,
     /// The event's time.
     pub span: Span,

@@ -4,20 +4,26 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::calendars::{CalendarError, CalendarId, Notify, OwnEvent};
-use crate::domain::{Day, EventLink, Integration, IntegrationId, IntegrationStatus, Scope, Shown, Tick};
+use crate::calendars::{CalendarError, CalendarId, EventId, Notify, OwnEvent};
+use crate::domain::{
+    AgendaEntry, Day, EventLink, Integration, IntegrationId, IntegrationStatus, Scope, Shown, Span, Tick,
+    Ticks,
+};
 use crate::flows::change::unless_lost;
 use crate::flows::integrations::session::{AccessError, REFRESH, Session, open, through};
 use crate::flows::integrations::settings::{IntegrationError, change_integration};
 use crate::store::StoreError;
 
 /// Longer than both halves together.
-const RETRY_AFTER: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
+const RETRY_AFTER: TimeDelta = TimeDelta::minutes(1);
 /// For each of the two halves at the provider.
 const HALF_TIMEOUT: Duration = Duration::from_secs(6);
+/// No booking starts later.
+const AHEAD_DAYS: i64 = 800;
 
 /// Disconnects an integration. One that is disconnected already stays so.
 pub async fn disconnect(
@@ -56,6 +62,7 @@ pub(in crate::flows) async fn clear(app: &App, integration: &Integration) -> Res
         Err(AccessError::Store(error)) => return Err(error),
         Err(error) => {
             tracing::warn!(integration = %integration.id, %error, "our events could not all be removed");
+            give_up_events(app, integration).await?;
         }
     }
     match revoke(app, integration, Instant::now() + HALF_TIMEOUT).await {
@@ -66,8 +73,8 @@ pub(in crate::flows) async fn clear(app: &App, integration: &Integration) -> Res
         }
     }
     // From yesterday on: what lies before decides nothing any more.
-    let first = Tick::floor(app.clock.now() - chrono::TimeDelta::days(1)).day();
-    let last = Tick::floor(app.clock.now() + chrono::TimeDelta::days(800)).day();
+    let first = Tick::floor(app.clock.now() - TimeDelta::days(1)).day();
+    let last = Tick::floor(app.clock.now() + TimeDelta::days(AHEAD_DAYS)).day();
     let days = app.store.days_strong(&integration.tenant, &integration.host, first, last).await?.days;
     let ours = |(id, _): &(IntegrationId, _)| *id == integration.id;
     let with_bits: Vec<Day> =
@@ -94,10 +101,54 @@ async fn remove_events(app: &App, integration: &Integration, deadline: Instant) 
             Err(error) => return Err(error),
         }
     }
+    // What is not listed may have been removed by a process that died before it could record that.
+    for entry in entries_with_events(app, integration).await? {
+        let Some(link) = entry.standing() else { continue };
+        let calendar: CalendarId =
+            link.event.at.calendar.parse().map_err(|_invalid| CalendarError::Unreadable)?;
+        let event: EventId = link.event.event.parse().map_err(|_invalid| CalendarError::Unreadable)?;
+        if !is_still_disconnected(app, integration).await? {
+            return Ok(());
+        }
+        match through!(session, delete_event(&calendar, &event, Notify::Nobody)) {
+            Ok(()) | Err(AccessError::Calendar(CalendarError::NotFound | CalendarError::Gone)) => {
+                record_removal(app, &entry, link).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
     Ok(())
 }
 
-/// Records that an event was removed with its integration. Nothing happens to an entry that has changed meanwhile.
+/// The host's entries that are not over and whose event stands in a calendar of this integration, as far as is recorded.
+async fn entries_with_events(app: &App, integration: &Integration) -> Result<Vec<AgendaEntry>, StoreError> {
+    let now = app.clock.now();
+    let begun = Tick::floor(now - TimeDelta::minutes(Ticks::LONGEST_CLAIM.minutes()));
+    let ahead = Span::new(begun, Tick::floor(now + TimeDelta::days(AHEAD_DAYS)));
+    let mut entries = app.store.agenda(&integration.tenant, &integration.host, ahead).await?;
+    entries.retain(|entry| {
+        let is_ours = |link: &EventLink| link.event.at.integration == integration.id;
+        now < entry.end.instant() && entry.standing().is_some_and(is_ours)
+    });
+    Ok(entries)
+}
+
+/// Says of events that could not be removed that what they show is not known: nobody looks at them any more. An entry that
+/// is due is left to its push, which finds the same.
+async fn give_up_events(app: &App, integration: &Integration) -> Result<(), StoreError> {
+    for entry in entries_with_events(app, integration).await? {
+        let Some(link) = entry.standing().filter(|_| entry.due_at.is_none()) else { continue };
+        if !is_still_disconnected(app, integration).await? {
+            return Ok(());
+        }
+        let shown = Shown { version: 0, etag: None, ..link.shown.clone() };
+        let after = AgendaEntry { link: Some(EventLink { shown, ..link.clone() }), ..entry.clone() };
+        unless_lost(app.store.change_entry(&entry, after).await)?;
+    }
+    Ok(())
+}
+
+/// Records that an event was removed with its integration.
 async fn forget_event(app: &App, integration: &Integration, event: &OwnEvent) -> Result<(), StoreError> {
     let Some(record) = app.store.booking_record(&integration.tenant, &event.key.booking).await? else {
         return Ok(());
@@ -106,9 +157,14 @@ async fn forget_event(app: &App, integration: &Integration, event: &OwnEvent) ->
     let is_it = |link: &&EventLink| {
         link.event.at.integration == integration.id && link.event.event == event.id.as_str()
     };
-    let Some((entry, link)) = own.and_then(|entry| Some((entry, entry.standing().filter(is_it)?))) else {
-        return Ok(());
-    };
+    match own.and_then(|entry| Some((entry, entry.standing().filter(is_it)?))) {
+        Some((entry, link)) => record_removal(app, entry, link).await,
+        None => Ok(()),
+    }
+}
+
+/// Records that the event of an entry is gone. Nothing happens to an entry that has changed meanwhile.
+async fn record_removal(app: &App, entry: &AgendaEntry, link: &EventLink) -> Result<(), StoreError> {
     let mut after = entry.clone();
     let shown = Shown { absent: true, etag: None, ..link.shown.clone() };
     after.link = Some(EventLink { shown, ..link.clone() });
