@@ -208,16 +208,21 @@ impl TestApp {
 
     /// What does not agree, in words; nothing when all is well:
     ///
-    /// - a live booking to come that is written to a calendar has exactly one event there, at its time; any other
-    ///   has none, and no event names a booking that there is not;
-    /// - all of the host's bookings say `synced`, or `off` when they never had an event;
+    /// - a confirmed booking to come has exactly one event in the calendar of a host who has a connected one, at its
+    ///   time; one that is over has the event that is recorded, if any; every other has none, and no event names a
+    ///   booking that there is not;
+    /// - all of the host's bookings say `synced`, or `off` when they want no event and never had one;
     /// - the table is whole: see [`broken`].
+    ///
+    /// What is wanted is told by the bookings and the integrations, not by the entries. It is not for bookings made with
+    /// `sync_to_calendar: false` or before the host connected a calendar: nothing else tells them apart.
     pub async fn disagreements(&self, host: &str, account: &str) -> Vec<String> {
         let records = self.bookings().await;
         let is_theirs = |record: &&BookingRecord| {
             EntryKey::all_of(&record.booking).iter().any(|key| key.host.as_str() == host)
         };
         let mut wrong = self.broken().await;
+        let has_target = has_target(&self.items().await, host);
 
         let mut events: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for event in self.our_events(account, account) {
@@ -225,24 +230,47 @@ impl TestApp {
             events.entry(mark.to_owned()).or_default().push(event);
         }
         for record in records.iter().filter(is_theirs) {
-            let booking = &record.booking;
-            let entry = record.entries.iter().find(|entry| entry.host.as_str() == host).expect("an entry");
-            let found = events.remove(booking.id.as_str()).unwrap_or_default();
-            let wanted = usize::from(entry.wants_event() && booking.span().end.instant() > self.now());
-            if found.len() != wanted {
-                wrong.push(format!("{} ({:?}) has {} events", booking.id, booking.status, found.len()));
-            }
-            let (start, end) = (booking.span().start.instant(), booking.span().end.instant());
-            if found.iter().any(|event| time_of(event) != (start, end)) {
-                wrong.push(format!("{} stands at another time", booking.id));
-            }
-            let sync = record.calendar_sync();
-            let never_had_one = entry.link.is_none() && !entry.seen_absent && wanted == 0;
-            if sync != CalendarSync::Synced && !(never_had_one && sync == CalendarSync::Off) {
+            let found = events.remove(record.booking.id.as_str()).unwrap_or_default();
+            wrong.extend(self.wrong_events(record, host, has_target, &found));
+        }
+        wrong.extend(events.keys().map(|mark| format!("{mark} has an event and is no booking")));
+        wrong
+    }
+
+    /// What does not agree about a booking and its events in the calendar of one of its hosts.
+    fn wrong_events(
+        &self,
+        record: &BookingRecord,
+        host: &str,
+        has_target: bool,
+        found: &[Value],
+    ) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let booking = &record.booking;
+        let entry = record.entries.iter().find(|entry| entry.host.as_str() == host).expect("an entry");
+        let (start, end) = (booking.span().start.instant(), booking.span().end.instant());
+        let is_over = end <= self.now();
+        // After a booking's end nothing new is written, and what was written stays.
+        let is_wanted =
+            booking.status.wants_event() && has_target && (!is_over || entry.standing().is_some());
+        if found.len() != usize::from(is_wanted) {
+            wrong.push(format!("{} ({:?}) has {} events", booking.id, booking.status, found.len()));
+        }
+        if found.iter().any(|event| time_of(event) != (start, end)) {
+            wrong.push(format!("{} stands at another time", booking.id));
+        }
+        let never_had_one = entry.link.is_none() && entry.attempts.is_empty() && !entry.seen_absent;
+        let may_be_off = !is_wanted && never_had_one;
+        let is_well = |sync| match sync {
+            CalendarSync::Synced => true,
+            CalendarSync::Off => may_be_off,
+            CalendarSync::Pending | CalendarSync::Detached => false,
+        };
+        for sync in [entry.calendar_sync(booking), record.calendar_sync()] {
+            if !is_well(sync) {
                 wrong.push(format!("{} is {}", booking.id, sync.as_str()));
             }
         }
-        wrong.extend(events.keys().map(|mark| format!("{mark} has an event and is no booking")));
         wrong
     }
 
@@ -259,6 +287,17 @@ impl TestApp {
         }
         left
     }
+}
+
+/// Whether one of the host's integrations is connected, enabled and has a calendar that bookings are written to.
+fn has_target(items: &[Value], host: &str) -> bool {
+    items.iter().any(|item| {
+        text(item, "sk").starts_with("HOST#I#")
+            && text(item, "host") == host
+            && ["connected", "needs_reauth", "error"].contains(&text(item, "status").as_str())
+            && item["enabled"]["BOOL"] == true
+            && !text(item, "target_calendar").is_empty()
+    })
 }
 
 fn time_of(event: &Value) -> (DateTime<Utc>, DateTime<Utc>) {
