@@ -26,6 +26,9 @@ enum Act {
     Book,
     /// A guest cancels.
     Cancel,
+    /// The queue pushes what the request could not: what the booking says then, and how many calls of `UpdateItem` were
+    /// made; two are needed, for the lease and the outcome.
+    Push,
     /// An admin syncs a calendar in which something has changed: outcome, and our events that were removed.
     Sync,
     /// The same when nothing has changed.
@@ -39,7 +42,7 @@ enum Act {
     /// The schedule hands out a booking and an integration that are due.
     Dispatch,
 }
-use Act::{Book, Callback, Cancel, Confirm, Dispatch, Hold, Idle, List, Refresh, Release, Start, Sync};
+use Act::{Book, Callback, Cancel, Confirm, Dispatch, Hold, Idle, List, Push, Refresh, Release, Start, Sync};
 
 /// `UpdateItem 2` is the second call of `UpdateItem` in the act.
 #[rustfmt::skip]
@@ -98,6 +101,17 @@ const ROWS: &[Row<Act>] = &[
     (Cancel, "TransactWriteItems", "conflict always", "503 busy, again in 2"),
     (Cancel, "UpdateItem", "cut after once", "200 synced"),
     (Cancel, "UpdateItem", "throttled always", "200 pending"),
+    (Push, "UpdateItem 1", "throttled 3 times", "synced in 5 writes"),
+    (Push, "UpdateItem 1", "conflict 3 times", "synced in 5 writes"),
+    (Push, "UpdateItem 1", "internal error 3 times", "synced in 5 writes"),
+    (Push, "UpdateItem 1", "cut once", "synced in 3 writes"),
+    (Push, "UpdateItem 1", "cut after once", "synced in 3 writes"),
+    (Push, "UpdateItem 1", "late once", "synced in 3 writes"),
+    (Push, "UpdateItem 2", "conflict 3 times", "synced in 5 writes"),
+    (Push, "UpdateItem 2", "cut after once", "synced in 3 writes"),
+    (Push, "UpdateItem 2", "late once", "synced in 3 writes"),
+    (Push, "UpdateItem", "conflict always", "the table is busy; pending"),
+    (Push, "UpdateItem", "cut after always", "the table is busy; pending"),
     (Sync, "BatchGetItem", "2 keys undone once", "200 done, 0 removed"),
     (Sync, "BatchGetItem", "1 key undone 3 times", "200 done, 0 removed"),
     (Sync, "BatchGetItem", "1 key undone always", "503 busy, again in 2"),
@@ -245,6 +259,7 @@ async fn outcome(act: Act, op: &str, fault: &str) -> String {
             assert!(app.is_offered("intro", TEN).await);
             booked(&answer)
         }
+        Push => push(&app, op, fault).await,
         Sync | Idle => sync(&app, act, op, fault, &id).await,
         Refresh => {
             app.pass(TimeDelta::minutes(61));
@@ -266,6 +281,32 @@ async fn outcome(act: Act, op: &str, fault: &str) -> String {
         }
     };
     told + &afterwards(&app, &id).await
+}
+
+/// A push from the queue, which has a run of its own and must not wait for its own lease to end.
+async fn push(app: &TestApp, op: &str, fault: &str) -> String {
+    app.google().faults.next("events.insert", errors::forbidden());
+    let booking = app.book_slot("intro", TEN).await.expect(201).clone();
+    let id = booking["id"].as_str().unwrap();
+    app.pass(TimeDelta::minutes(3));
+    app.local.dynamodb.faults.take_calls();
+    app.google().faults.take_calls();
+    meet(app, op, fault);
+    let pushed = app.push_by(&app.process(), &id.parse().unwrap()).await;
+    mend(app);
+    let calls = app.local.dynamodb.faults.take_calls();
+    let writes = calls.iter().filter(|call| call.op == "UpdateItem").count();
+    let inserts = app.google().faults.take_calls().into_iter().filter(|call| call.op == "events.insert");
+    let sync = app.booking_record(id).await.calendar_sync();
+    assert_eq!(
+        inserts.count(),
+        usize::from(pushed.is_ok()),
+        "{op} {fault}: asked once, and under a lease alone"
+    );
+    match pushed {
+        Ok(()) => format!("{} in {writes} writes", sync.as_str()),
+        Err(error) => format!("{error}; {}", sync.as_str()),
+    }
 }
 
 /// A sync of a calendar that has three events of ours.
