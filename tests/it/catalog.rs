@@ -520,6 +520,23 @@ async fn what_bookings_refer_to_is_archived_and_comes_back() {
     assert_eq!(delete(&app, "/v1/event-types/other").await.expect(200)["archived"], true);
 }
 
+/// Also one whose bookings the guests came to: they are over, and nobody has to be there any more.
+#[tokio::test]
+async fn a_host_whose_bookings_are_all_over_is_archived() {
+    let app = TestApp::start().await;
+    let host = make_host(&app, "Emmy Noether").await;
+    let path = format!("/v1/hosts/{host}");
+    make_event_type(&app, "symmetry", &host).await;
+    let booking = app.book_slot("symmetry", "2026-11-24T10:00:00Z").await.expect(201).clone();
+    delete(&app, "/v1/event-types/symmetry").await.expect(200);
+    let end = booking["end"].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    app.pass(end - app.now() - TimeDelta::seconds(1));
+    delete(&app, &path).await.expect_problem(409, "in-use");
+    app.pass(TimeDelta::seconds(1));
+    assert_eq!(app.stored(booking["id"].as_str().unwrap()).await.status.as_str(), "confirmed");
+    assert_eq!(delete(&app, &path).await.expect(200)["archived"], true);
+}
+
 async fn make_taken(app: &TestApp, slug: &str) {
     let body = json!({ "slug": slug, "host": ADA, "title": "X", "lengths": [30] });
     app.admin(Method::POST, "/v1/event-types", Some(&body)).await.expect_problem(409, "slug-taken");
