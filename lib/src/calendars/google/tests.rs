@@ -377,7 +377,11 @@ async fn writes_go_to_the_event_by_its_id() {
     let (google, target, access) = (google(&server), calendar("ada@example.com"), access());
     let inserted = google.insert_event(call(&access), &target, &draft()).await.unwrap();
     assert_eq!((inserted.starts_at, inserted.etag.as_deref()), (draft().starts_at, Some("\"3\"")));
-    assert_eq!(google.update_event(call(&access), &target, &id(), &draft()).await, Ok(inserted));
+    // The event is the one named, whatever the draft's own key.
+    let mut other = draft();
+    other.key.booking = "bkg_ada2".parse().unwrap();
+    other.key.generation = 4;
+    assert_eq!(google.update_event(call(&access), &target, &id(), &other).await, Ok(inserted));
     assert_eq!(google.delete_event(call(&access), &target, &id(), Notify::Guests).await, Ok(()));
     assert_eq!(
         google.delete_event(call(&access), &target, &id(), Notify::Guests).await,
@@ -433,6 +437,8 @@ async fn the_account_is_its_primary_calendar() {
 async fn a_change_that_is_forbidden_because_the_event_was_deleted_says_that_it_is_gone() {
     let forbidden = || Reply::answer(403, r#"{"error":{"code":403,"errors":[{"reason":"forbidden"}]}}"#);
     let target = calendar("ada@example.com");
+    let mut other = draft();
+    other.key.generation = 4;
     for (standing, expected) in [
         (json!({ "id": "hfada1h61646131g1", "status": "cancelled" }), CalendarError::Gone),
         (
@@ -442,9 +448,12 @@ async fn a_change_that_is_forbidden_because_the_event_was_deleted_says_that_it_i
     ] {
         let server = Loopback::start(vec![forbidden(), reply(&standing)]);
         assert_eq!(
-            google(&server).update_event(call(&access()), &target, &id(), &draft()).await,
+            google(&server).update_event(call(&access()), &target, &id(), &other).await,
             Err(expected)
         );
+        let path = "/calendar/v3/calendars/ada@example.com/events/hfada1h61646131g1";
+        let [changed, read] = &server.requests()[..] else { panic!("two requests") };
+        assert!(changed.starts_with(&format!("PATCH {path}?")) && read.starts_with(&format!("GET {path}?")));
     }
 }
 
