@@ -184,6 +184,44 @@ impl World {
         })
     }
 
+    /// Whether an act may be answered like this beside the others. What another one cannot bring about needs its cause in
+    /// what was known before: event types are changed between rounds alone, calendars become unknown between rounds
+    /// alone, and a pull of the round can only end that.
+    pub(super) fn may_answer(&self, at: usize, acts: &[Act], expected: &str, word: &str) -> bool {
+        let act = &acts[at];
+        let others = || acts.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, other)| other);
+        let is_of_same = |other: &Act| {
+            let token = |act: &Act| act.token().map(|token| token.as_str().to_owned());
+            (act.name().is_some() && act.name() == other.name())
+                || (act.booking().is_some() && act.booking() == other.booking())
+                || (act.token().is_some() && token(act) == token(other))
+        };
+        let is_alone = !others().any(is_of_same);
+        let hosts = self.hosts(act);
+        let is_pulled =
+            |host: &usize| others().any(|other| matches!(&other.op, Op::Pull(of, ..) if of == host));
+        let stays_stale = hosts.iter().any(|host| self.stale.contains(host) && !is_pulled(host));
+        let is_closed = match &act.op {
+            Op::Hold(slot) | Op::Book(slot) => self.offers[slot.offer].today.archived,
+            Op::Confirm(token, _) => self.offers[self.offer_at(token.event_type())].today.archived,
+            _ => false,
+        };
+        let has_cause = match word {
+            "closed" => is_closed,
+            "stale" => self.is_stale(&hosts),
+            // By the act's own clock and words, and what it is about.
+            "wrong length" | "past" | "unoffered" | "late" | "expired" => expected == word || !is_alone,
+            "ok" if is_alone => {
+                let is_new = !matches!(act.op, Op::Release(_) | Op::Step(..) | Op::Expire(_) | Op::Pull(..));
+                !(is_new && expected != "ok" && (stays_stale || is_closed))
+            }
+            _ => true,
+        };
+        let is_decided =
+            ["closed", "wrong length", "past", "unoffered", "late", "expired"].contains(&expected);
+        act.allows(word) && has_cause && (word == expected || !(is_decided && is_alone))
+    }
+
     /// Whether an answer of "ok" means that this very act has left its record. An act that finds everything as it
     /// wants it, by the work of another, writes nothing, and its key stays good for something else.
     pub(super) fn would_record(&self, at: usize, acts: &[Act]) -> bool {
