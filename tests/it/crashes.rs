@@ -343,6 +343,17 @@ async fn erase(process: App) -> Result<Job, BookingError> {
     erase_guest(&process, &admin(), "mary@example.com").await
 }
 
+/// The results of all jobs, as an admin reads them.
+async fn erasures(app: &TestApp) -> Vec<Value> {
+    let mut results = Vec::new();
+    for job in app.app().store.jobs(&tenant()).await.unwrap() {
+        let answer = app.admin(reqwest::Method::GET, &format!("/v1/jobs/{}", job.id), None).await;
+        assert_eq!(answer.expect(200)["next_cursor"], Value::Null);
+        results.push(answer.body["result"].clone());
+    }
+    results
+}
+
 #[tokio::test]
 async fn an_erasure_that_dies_anywhere_can_be_done_again() {
     let app = connected().await;
@@ -350,13 +361,14 @@ async fn an_erasure_that_dies_anywhere_can_be_done_again() {
     let cancelled = async |start: &str| {
         let booking = app.book_slot("intro", start).await.expect(201).clone();
         app.cancel(&booking).await.expect(200);
+        id_of(&booking)
     };
     cancelled(&slots.next().unwrap()).await;
     let (erased, points) = app.record(erase).await;
     assert_eq!(erased.unwrap().status, JobStatus::Done);
     print("erase a guest", &points);
     for (point, death) in deaths(&points) {
-        cancelled(&slots.next().unwrap()).await;
+        let id = cancelled(&slots.next().unwrap()).await;
         let crashed = app.crash(point, death, |process| async move { erase(process).await.is_ok() }).await;
         later(&app, 2).await;
         crashed.arrive();
@@ -365,6 +377,12 @@ async fn an_erasure_that_dies_anywhere_can_be_done_again() {
         assert_eq!(erase(app.process()).await.unwrap().status, JobStatus::Done);
         let left = serde_json::json!(app.items().await).to_string();
         assert!(!left.contains("mary@example.com"), "{point:?} {death:?}");
+        // One of the jobs tells of it, once.
+        let told = erasures(&app).await;
+        let of =
+            |what: &str| told.iter().flat_map(|result| result[what].as_array().unwrap()).collect::<Vec<_>>();
+        assert_eq!(of("erased").into_iter().filter(|told| **told == id.as_str()).count(), 1, "{told:?}");
+        assert!(of("kept").is_empty(), "{point:?} {death:?}: {told:?}");
         agree(&app, &format!("{point:?} {death:?}")).await;
     }
 }
