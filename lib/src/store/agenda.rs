@@ -22,7 +22,7 @@ use super::due::shard;
 use super::item::{diff, number, read, text, write};
 use super::key::{self, Key};
 use super::{Item, Store, StoreError};
-use crate::domain::{AgendaEntry, EntryKey, EventTypeSlug, HostId, Lease, Span, Tenant, Tick};
+use crate::domain::{AgendaEntry, EntryKey, HostId, Lease, Span, Tenant, Tick};
 
 impl Store {
     /// One entry, strongly consistent; `None` when there is none there (any more).
@@ -65,15 +65,9 @@ impl Store {
         items.into_iter().map(from_item).collect()
     }
 
-    /// Whether any booking, whatever its status, is one of this host, and of this event type if one is named.
-    pub async fn has_bookings_of(
-        &self,
-        tenant: &Tenant,
-        host: &HostId,
-        event_type: Option<&EventTypeSlug>,
-    ) -> Result<bool, StoreError> {
-        let is_of = |entry: &AgendaEntry| event_type.is_none_or(|slug| entry.event_type == *slug);
-        Ok(self.find_in_agenda(tenant, host, None, is_of).await?.is_some())
+    /// Whether any booking, whatever its status, is one of this host.
+    pub async fn has_bookings_of(&self, tenant: &Tenant, host: &HostId) -> Result<bool, StoreError> {
+        Ok(self.find_in_agenda(tenant, host, None, |_| true).await?.is_some())
     }
 
     /// The first entry of a host that starts at `from` or later and of which this is so. Strongly consistent.

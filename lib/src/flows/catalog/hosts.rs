@@ -128,7 +128,7 @@ pub async fn remove_host(
         let before = &items.host;
         expected.check(Some(before.revision))?;
         check_unused(app, tenant, &items).await?;
-        let has_bookings = app.store.has_bookings_of(tenant, id, None).await?;
+        let has_bookings = app.store.has_bookings_of(tenant, id).await?;
         if has_bookings && before.archived {
             return Ok(Some(Removed::Archived(items.host)));
         }
