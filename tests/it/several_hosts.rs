@@ -436,6 +436,29 @@ async fn one_is_stale(slug: &str, hosts: &[usize], stale: usize) {
     assert_eq!(app.broken().await, Vec::<String>::new());
 }
 
+/// Fresh, and yet not read as far as what is held: a calendar is read as far as its host's event types offer.
+#[tokio::test]
+async fn a_calendar_of_several_hosts_that_was_not_read_so_far_refuses_what_is_held() {
+    let (slug, hosts) = SIZES[2];
+    for short in hosts {
+        let (app, _) = connected().await;
+        let held = app.hold(slug, START).await.expect(201)["hold"].as_str().unwrap().to_owned();
+        for (slug, hosts) in TEAMS.iter().filter(|(_, hosts)| hosts.contains(short)) {
+            let fields = json!({ "lengths": [60], "interval": 15, "window_days": 1, "buffer_after": 5 });
+            app.put_team(slug, &hosts_of(hosts), &fields).await;
+        }
+        for host in hosts.iter().filter(|host| *host != short) {
+            app.put_event_type(&format!("alone{host}"), HOSTS[*host], &[60], 15, 90).await;
+        }
+        app.pass(TimeDelta::minutes(3));
+        app.tick().await;
+        app.google().faults.take_calls();
+        app.confirm(&held).await.expect_problem(503, "calendar-unavailable");
+        assert_eq!(app.google().faults.take_calls().len(), 0, "all of them were read a moment ago");
+        assert_nothing_booked(&app).await;
+    }
+}
+
 async fn assert_nothing_booked(app: &TestApp) {
     for host in HOSTS {
         assert_eq!(app.booked_cells(host, FIRST, LAST).await, NO_CELLS, "{host}");

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use chrono::{FixedOffset, TimeDelta};
-use fakes::google::EventSpec;
+use fakes::google::{EventSpec, errors};
 use fakes::{Fault, kms};
 use holdfast::App;
 use holdfast::domain::{Guest, Provider, Scope, Tick};
@@ -32,8 +32,10 @@ enum Act {
     Cancel,
     /// An admin syncs.
     Pull,
+    /// The queue hands out a push that has failed before.
+    Push,
 }
-use Act::{Book, Callback, Cancel, Pull, Start};
+use Act::{Book, Callback, Cancel, Pull, Push, Start};
 
 #[rustfmt::skip]
 const ROWS: &[Row<Act>] = &[
@@ -81,6 +83,13 @@ const ROWS: &[Row<Act>] = &[
     (Pull, "Decrypt", "cut", "incomplete, error: the key service is busy"),
     (Pull, "Decrypt", "cut once", "done, connected"),
     (Pull, "Decrypt", "hangs", "incomplete, error: the key service is busy"),
+    (Push, "Decrypt", "denied", "pending"),
+    (Push, "Decrypt", "disabled", "pending"),
+    (Push, "Decrypt", "throttled", "pending"),
+    (Push, "Decrypt", "throttled once", "synced"),
+    (Push, "Decrypt", "internal error", "pending"),
+    (Push, "Decrypt", "cut", "pending"),
+    (Push, "Decrypt", "cut once", "synced"),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,6 +151,7 @@ async fn outcome(act: Act, op: &str, fault: &str) -> String {
             cancelled.map_or_else(problem, word)
         }
         Pull => pull(&app, &process, &id, fault).await,
+        Push => push(&app, &process, op, fault).await,
     };
     told + &afterwards(&app, &id).await
 }
@@ -156,7 +166,7 @@ async fn first_secret(act: Act, fault: &str) -> String {
     let told = match act {
         Book => booked(&app, &process).await,
         Start => start(&process, &app).await,
-        Callback | Cancel | Pull => panic!("{act:?} is nobody's first"),
+        Callback | Cancel | Pull | Push => panic!("{act:?} is nobody's first"),
     };
     mend(&app);
     let id = app.connect(ADA, ADA_ACCOUNT).await;
@@ -207,6 +217,19 @@ async fn booked(app: &TestApp, process: &App) -> String {
         |error| problem(Problem::of_booking(error, utc)),
         |booked| format!("booked, {}", booked.record.calendar_sync().as_str()),
     )
+}
+
+/// A booking whose event Google would not take at first.
+async fn push(app: &TestApp, process: &App, op: &str, fault: &str) -> String {
+    app.google().faults.always("events.insert", errors::backend_error(503));
+    let booking = app.book_slot("intro", TEN).await.expect(201).clone();
+    assert_eq!(booking["calendar_sync"], "pending");
+    app.google().faults.clear();
+    app.pass(TimeDelta::minutes(1));
+    meet(app, op, fault);
+    let id = booking["id"].as_str().unwrap();
+    app.push_by(process, &id.parse().unwrap()).await.unwrap();
+    app.booking_record(id).await.calendar_sync().as_str().to_owned()
 }
 
 /// Something has gone from the calendar since the last reading: without a key nobody knows.
