@@ -177,7 +177,7 @@ mod tests {
             assert_eq!(id.as_str().parse::<BookingId>(), Ok(id));
         }
         assert_ne!(BookingId::from_bits(1 << 8), BookingId::from_bits(0));
-        assert_eq!(BookingId::from_bits(1), BookingId::from_bits(0), "the lowest 8 bits are not used");
+        assert_eq!(BookingId::from_bits(0xff), BookingId::from_bits(0), "the lowest 8 bits are not used");
     }
 
     #[test]
