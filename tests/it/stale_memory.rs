@@ -12,7 +12,7 @@ const SLUG: &str = "remembered";
 const TEN: &str = "2026-11-24T10:00:00Z";
 const ONE: &str = "2026-11-24T13:00:00Z";
 
-/// A process that remembers the event type and its host.
+/// A process that remembers the event type and its host, of whom it has held and released a slot.
 async fn remembering() -> TestApp {
     let app = TestApp::without_stream().await;
     for host in [HOST, OTHER] {
@@ -20,7 +20,9 @@ async fn remembering() -> TestApp {
     }
     let fields = json!({ "lengths": [30, 60], "interval": 30, "window_days": 14 });
     app.put_team(SLUG, &[HOST], &fields).await;
-    assert!(app.is_offered(SLUG, TEN).await);
+    // Each function remembers for itself: the one that takes time has seen them now.
+    let held = app.hold(SLUG, "2026-11-26T10:00:00Z").await.expect(201)["hold"].clone();
+    app.release(held.as_str().unwrap()).await.expect(204);
     app
 }
 
