@@ -7,8 +7,8 @@
 //! Every one is asked what it consumes ([`DynamoDb::units`]), whether its caller wants to know or not.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/Welcome.html>
 
+mod key_condition;
 mod limits;
-mod start_key;
 mod stream;
 
 use std::path::PathBuf;
@@ -363,7 +363,13 @@ impl Tables {
                 )));
             }
         }
-        if start_key::is_outside(request) {
+        if key_condition::has_empty_value(request) {
+            verdict = verdict.and(Err(Refusal::validation(
+                "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an \
+                 empty string value.",
+            )));
+        }
+        if key_condition::is_outside(request) {
             verdict = verdict.and(Err(Refusal::validation(
                 "The provided starting key is outside query boundaries based on provided conditions",
             )));

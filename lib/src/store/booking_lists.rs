@@ -17,6 +17,8 @@ use super::key::{Key, parse_sortable, sortable};
 use super::{BY_TENANT_INDEX, Item, Store, StoreError};
 use crate::domain::{AgendaEntry, Booking, BookingId, BookingRecord, EntryKey, HostId, Tenant, Tick};
 
+/// Less than every booking's place: a key is never compared with an empty string.
+const FIRST: &str = "0";
 /// Greater than every booking's id.
 const LAST: &str = "~";
 /// As many as are read at once when only some of them are wanted: what one `BatchGetItem` takes.
@@ -240,7 +242,7 @@ impl Store {
         after: Option<&BookingCursor>,
         at_once: usize,
     ) -> Result<(Vec<Booking>, bool), StoreError> {
-        let from = range.from.map_or_else(String::new, |from| sort(from, ""));
+        let from = range.from.map_or_else(|| FIRST.to_owned(), |from| sort(from, ""));
         // Before the first of that instant, which has an id after it.
         let to = range.to.map_or_else(|| LAST.to_owned(), |to| sort(to, ""));
         let call = || {

@@ -1,5 +1,5 @@
-//! A query goes on from a key that its own key conditions allow; AWS refuses any other. The embedded database does not
-//! look, so it is checked here.
+//! A query goes on from a key that its own key conditions allow, and asks for no empty key; AWS refuses any other. The
+//! embedded database does not look, so it is checked here.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html>
 
 use std::cmp::Ordering;
@@ -37,6 +37,16 @@ pub(super) fn is_outside(request: &Value) -> bool {
         // `AND`, or the end.
         next();
     }
+}
+
+/// Whether a query's `KeyConditionExpression` compares with an empty string: no key is one.
+pub(super) fn has_empty_value(request: &Value) -> bool {
+    let Some(expression) = request.get("KeyConditionExpression").and_then(Value::as_str) else {
+        return false;
+    };
+    let values = request.get("ExpressionAttributeValues");
+    let is_empty = |token: &str| values.and_then(|values| values.get(token)?.get("S")?.as_str()) == Some("");
+    tokens(expression).any(is_empty)
 }
 
 fn holds(found: Ordering, operator: &str) -> Option<bool> {
@@ -94,7 +104,7 @@ impl<'a> Operands<'a> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::is_outside;
+    use super::{has_empty_value, is_outside};
 
     fn query(condition: &str, sort: &Value) -> Value {
         json!({
@@ -105,6 +115,16 @@ mod tests {
             },
             "ExclusiveStartKey": { "pk": { "S": "p" }, "sk": sort },
         })
+    }
+
+    #[test]
+    fn no_key_is_compared_with_an_empty_string() {
+        let mut query = query("pk = :pk AND sk BETWEEN :b AND :d", &json!({ "S": "c" }));
+        assert!(!has_empty_value(&query));
+        query["ExpressionAttributeValues"][":b"]["S"] = json!("");
+        assert!(has_empty_value(&query));
+        query["KeyConditionExpression"] = json!("pk = :pk");
+        assert!(!has_empty_value(&query), "it is compared with nothing");
     }
 
     #[test]
