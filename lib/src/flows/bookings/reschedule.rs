@@ -66,7 +66,7 @@ async fn reschedule_idempotent(
         let (moved, lease) = Box::pin(shift(app, scope, record, to, request)).await?;
         Ok(push_within(app, moved, &lease).await)
     };
-    idempotent(app, tenant, request, act, replay).await
+    Box::pin(idempotent(app, tenant, request, act, replay)).await
 }
 
 async fn shift(
