@@ -65,6 +65,9 @@ pub trait Calendar: Send + Sync + Debug {
     /// Every calendar in the account's list.
     async fn calendars(&self, call: Call<'_>) -> Result<Vec<CalendarInfo>, CalendarError>;
 
+    /// Whether the account can see this calendar.
+    async fn has_calendar(&self, call: Call<'_>, calendar: &CalendarId) -> Result<bool, CalendarError>;
+
     /// What blocks time in the window. An error concerns the whole account; one calendar's stands in
     /// [`Busy::unreadable`].
     async fn busy(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError>;

@@ -276,7 +276,7 @@ impl Google {
     async fn zone_of(&self, call: Call<'_>, calendar: &CalendarId) -> Result<Option<Tz>, CalendarError> {
         let mut url = self.url(&["users", "me", "calendarList", calendar.as_str()]);
         url.query_pairs_mut().append_pair("fields", "id,timeZone");
-        match self.get::<ListedCalendar>(call, "/users/me/calendarList/{calendar}", url).await {
+        match self.get::<ListedCalendar>(call, LISTED_CALENDAR, url).await {
             Ok(listed) => Ok(listed.time_zone.and_then(|zone| zone.parse().ok())),
             // Handed on, these would be taken for the event's.
             Err(error) if error.concerns_one_calendar() => Err(CalendarError::Unreadable),
@@ -292,6 +292,7 @@ struct List {
     kind: &'static str,
 }
 
+const LISTED_CALENDAR: &str = "/users/me/calendarList/{calendar}";
 const EVENT_LIST: List = List { route: EVENTS, kind: "calendar#events" };
 const CALENDAR_LIST: List = List { route: "/users/me/calendarList", kind: "calendar#calendarList" };
 
@@ -367,6 +368,16 @@ impl Calendar for Google {
             .filter(|calendar| !calendar.deleted)
             .map(|calendar| calendar.into_info(account.as_deref()))
             .collect()
+    }
+
+    async fn has_calendar(&self, call: Call<'_>, calendar: &CalendarId) -> Result<bool, CalendarError> {
+        let mut url = self.url(&["users", "me", "calendarList", calendar.as_str()]);
+        url.query_pairs_mut().append_pair("fields", "id");
+        match self.get::<ListedCalendar>(call, LISTED_CALENDAR, url).await {
+            Ok(_) => Ok(true),
+            Err(CalendarError::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn busy(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError> {

@@ -110,11 +110,18 @@ async fn remove_events(app: &App, integration: &Integration, deadline: Instant) 
         if !is_still_disconnected(app, integration).await? {
             return Ok(());
         }
-        match through!(session, delete_event(&calendar, &event, Notify::Nobody)) {
-            Ok(()) | Err(AccessError::Calendar(CalendarError::NotFound | CalendarError::Gone)) => {
-                record_removal(app, &entry, link).await?;
+        let is_gone = match through!(session, delete_event(&calendar, &event, Notify::Nobody)) {
+            Ok(()) | Err(AccessError::Calendar(CalendarError::Gone)) => true,
+            // So it says, too, of every event of a calendar that it does not show us any more.
+            Err(AccessError::Calendar(CalendarError::NotFound)) => {
+                through!(session, has_calendar(&calendar))?
             }
             Err(error) => return Err(error),
+        };
+        if is_gone {
+            record_removal(app, &entry, link).await?;
+        } else {
+            give_up_event(app, &entry, link).await?;
         }
     }
     Ok(())
@@ -133,19 +140,26 @@ async fn entries_with_events(app: &App, integration: &Integration) -> Result<Vec
     Ok(entries)
 }
 
-/// Says of events that could not be removed that what they show is not known: nobody looks at them any more. An entry that
-/// is due is left to its push, which finds the same.
+/// Gives up the events that could not be removed. An entry whose event is out of date is left to its push, which finds that
+/// the integration is gone.
 async fn give_up_events(app: &App, integration: &Integration) -> Result<(), StoreError> {
     for entry in entries_with_events(app, integration).await? {
-        let Some(link) = entry.standing().filter(|_| entry.due_at.is_none()) else { continue };
+        let is_left = |link: &&EventLink| entry.due_at.is_none() || link.shown.version == entry.version;
+        let Some(link) = entry.standing().filter(is_left) else { continue };
         if !is_still_disconnected(app, integration).await? {
             return Ok(());
         }
-        let shown = Shown { version: 0, etag: None, ..link.shown.clone() };
-        let after = AgendaEntry { link: Some(EventLink { shown, ..link.clone() }), ..entry.clone() };
-        unless_lost(app.store.change_entry(&entry, after).await)?;
+        give_up_event(app, &entry, link).await?;
     }
     Ok(())
+}
+
+/// Records that what an event shows is not known: nobody looks at it any more. Nothing happens to an entry that has changed
+/// meanwhile.
+async fn give_up_event(app: &App, entry: &AgendaEntry, link: &EventLink) -> Result<(), StoreError> {
+    let shown = Shown { version: 0, etag: None, ..link.shown.clone() };
+    let after = AgendaEntry { link: Some(EventLink { shown, ..link.clone() }), ..entry.clone() };
+    unless_lost(app.store.change_entry(entry, after).await).map(|_| ())
 }
 
 /// Records that an event was removed with its integration.
