@@ -88,6 +88,10 @@ impl Calendar for OwnNames {
         self.inner().calendars(call).await
     }
 
+    async fn has_calendar(&self, call: Call<'_>, calendar: &CalendarId) -> Result<bool, CalendarError> {
+        self.inner().has_calendar(call, calendar).await
+    }
+
     async fn busy(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError> {
         self.inner().busy(call, query).await
     }
@@ -335,17 +339,38 @@ async fn an_event_that_could_not_be_shown_while_its_booking_lasted_is_not_shown_
 }
 
 #[tokio::test]
+async fn a_booking_that_is_over_gets_no_new_event_and_keeps_one_that_has_arrived() {
+    for (insert, arrives) in [(errors::backend_error(503), false), (Fault::CutAfter, true)] {
+        let app = connected().await;
+        app.google().faults.always("events.insert", insert);
+        app.google().faults.always("events.get", errors::backend_error(503));
+        let booking = app.book_slot("intro", TEN).await.expect(201).clone();
+        app.pass(tick("2026-11-24T10:35:00Z").instant() - app.now());
+        app.tick_for(3).await;
+        app.google().faults.clear();
+        app.google().faults.take_calls();
+        app.step(booking["id"].as_str().unwrap(), "complete", None).await.expect(200);
+        app.tick_for(3).await;
+        let inserts = app.google().faults.take_calls().into_iter().filter(|call| call.op == "events.insert");
+        assert_eq!(inserts.count(), 0, "{arrives}");
+        let wanted = if arrives { (1, CalendarSync::Synced) } else { (0, CalendarSync::Off) };
+        assert_eq!((events(&app).len(), record(&app).await.calendar_sync()), wanted);
+        assert_eq!(record(&app).await.entries[0].due_at, None);
+    }
+}
+
+#[tokio::test]
 async fn events_of_a_calendar_that_is_not_shown_for_a_while_are_not_taken_for_deleted() {
     let app = connected().await;
-    let ended = app.book_slot("intro", TEN).await.expect(201).clone();
     let kept = app.book_slot("intro", THREE).await.expect(201).clone();
+    let event_of_kept = app.our_events(ADA_ACCOUNT, ADA_ACCOUNT)[0]["id"].clone();
+    let ended = app.book_slot("intro", TEN).await.expect(201).clone();
     let shown = app.our_events(ADA_ACCOUNT, ADA_ACCOUNT);
     assert_eq!(shown.len(), 2);
     for op in ["events.insert", "events.patch", "events.get", "events.delete"] {
         app.google().faults.always(op, errors::not_found());
     }
-    let none = json!({ "kind": "calendar#calendarList", "items": [] });
-    app.google().faults.always("calendarList.list", Fault::json(200, &none));
+    app.google().faults.always("calendarList.get", errors::not_found());
     assert_eq!(app.cancel(&ended).await.expect(200)["calendar_sync"], "pending");
     let kept = format!("/v1/bookings/{}", kept["id"].as_str().unwrap());
     let noted = app.admin(Method::PATCH, &kept, Some(&json!({ "notes": "door 2" }))).await;
@@ -356,7 +381,7 @@ async fn events_of_a_calendar_that_is_not_shown_for_a_while_are_not_taken_for_de
     app.tick_for(70).await;
     let left = app.our_events(ADA_ACCOUNT, ADA_ACCOUNT);
     let ids = |events: &[serde_json::Value]| -> Vec<_> { events.iter().map(|of| of["id"].clone()).collect() };
-    assert_eq!(ids(&left), [shown[1]["id"].clone()], "one is gone, and no second one was made of the other");
+    assert_eq!(ids(&left), [event_of_kept], "one is gone, and no second one was made of the other");
     let told = app.admin(Method::GET, "/v1/bookings", None).await;
     let told = told.expect(200)["bookings"].as_array().unwrap().clone();
     assert_eq!(told.iter().map(|of| &of["calendar_sync"]).collect::<Vec<_>>(), ["synced", "synced"]);

@@ -3,7 +3,7 @@
 
 use chrono::{SubsecRound, TimeDelta};
 use fakes::google::errors;
-use holdfast::domain::{AgendaEntry, Booking, Conference, EventRef, EventType};
+use holdfast::domain::{AgendaEntry, Attempt, Booking, CalendarSync, Conference, EventRef, EventType, Lease};
 use serde_json::{Value, json};
 use tests::{ADA, ADA_ACCOUNT, Callee, Death, Point, TestApp, guest};
 
@@ -171,19 +171,54 @@ async fn a_meet_is_read_once_it_is_there_and_then_no_more() {
 
 #[tokio::test]
 async fn a_meet_is_still_awaited_after_something_else_was_cleaned_up() {
+    for is_attempt in [false, true] {
+        let app = connected().await;
+        let booking = awaited(&app).await;
+        let before = entry(&app, &booking).await;
+        let mut after = AgendaEntry { due_at: Some(app.now()), ..before.clone() };
+        let event = &before.standing().unwrap().event;
+        if is_attempt {
+            // Another worker died in the middle of an earlier writing.
+            let worker = Lease { id: "dead".to_owned(), until: app.now() - TimeDelta::minutes(5) };
+            after.attempts =
+                vec![Attempt { at: event.at.clone(), generation: 7, span: before.span(), worker }];
+        } else {
+            after.leftovers = vec![EventRef { event: "left".to_owned(), ..event.clone() }];
+        }
+        app.app().store.change_entry(&before, after).await.unwrap();
+        app.tick().await;
+        let cleaned = entry(&app, &booking).await;
+        assert_eq!((cleaned.leftovers, cleaned.attempts), (Vec::new(), Vec::new()));
+        app.tick_for(2).await;
+        let url = only_event(&app)["hangoutLink"].as_str().unwrap().to_owned();
+        assert_eq!(stored(&app, &booking).await.conference, Some(Conference::Ready { url }));
+        assert_eq!(entry(&app, &booking).await.due_at, None);
+        agrees(&app).await;
+    }
+}
+
+#[tokio::test]
+async fn a_meet_is_still_awaited_after_its_booking_was_completed() {
     let app = connected().await;
     let booking = awaited(&app).await;
-    let before = entry(&app, &booking).await;
-    let event = EventRef { event: "left".to_owned(), ..before.standing().unwrap().event.clone() };
-    let after = AgendaEntry { leftovers: vec![event], due_at: Some(app.now()), ..before.clone() };
-    app.app().store.change_entry(&before, after).await.unwrap();
-    app.tick().await;
-    assert_eq!(entry(&app, &booking).await.leftovers, []);
+    app.pass(stored(&app, &booking).await.span().end.instant() + TimeDelta::minutes(5) - app.now());
+    app.step(booking["id"].as_str().unwrap(), "complete", None).await.expect(200);
     app.tick_for(2).await;
     let url = only_event(&app)["hangoutLink"].as_str().unwrap().to_owned();
     assert_eq!(stored(&app, &booking).await.conference, Some(Conference::Ready { url }));
     assert_eq!(entry(&app, &booking).await.due_at, None);
-    agrees(&app).await;
+}
+
+#[tokio::test]
+async fn a_disconnect_that_cannot_remove_an_event_says_so_also_while_its_meet_is_awaited() {
+    let app = connected().await;
+    let booking = awaited(&app).await;
+    app.google().faults.always("events.list", errors::backend_error(503));
+    let integration = app.integrations(ADA).await[0]["id"].as_str().unwrap().to_owned();
+    app.disconnect(&integration).await;
+    app.tick_for(3).await;
+    let record = app.booking_record(booking["id"].as_str().unwrap()).await;
+    assert_eq!(record.calendar_sync(), CalendarSync::Detached);
 }
 
 #[tokio::test]

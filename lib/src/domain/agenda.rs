@@ -7,7 +7,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Booking, BookingId, BookingStatus, EventTypeSlug, HostId, IntegrationId, Span, Tenant, Tick};
+use super::{
+    Booking, BookingId, BookingStatus, Conference, EventTypeSlug, HostId, IntegrationId, Span, Tenant, Tick,
+};
 
 /// Which entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -246,7 +248,7 @@ impl AgendaEntry {
         Span::new(self.start, self.end)
     }
 
-    /// Whether it is of this version of its booking. One that is not was read before or after a change of both.
+    /// Whether it is of this version of its booking. If not, the two were read around a change.
     pub fn is_of(&self, booking: &Booking) -> bool {
         self.booking == booking.id && self.version == booking.version
     }
@@ -332,7 +334,8 @@ impl AgendaEntry {
     #[must_use]
     pub fn with_work(mut self, booking: &Booking, lease: &Lease, now: DateTime<Utc>) -> Self {
         if !self.has_work(booking, now) {
-            self.due_at = None;
+            // Its conference may still be awaited.
+            self.due_at = self.due_at.filter(|_| booking.conference == Some(Conference::Pending));
         } else if let Some(other) = self.lease.as_ref().filter(|other| other.is_live(now)) {
             self.due_at = Some(other.until);
         } else {

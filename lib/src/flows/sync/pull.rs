@@ -227,7 +227,11 @@ fn fate(
     if !entry.is_shown(booking) && entry.due_at.is_some() {
         return if is_moved { Fate::Block } else { Fate::Keep };
     }
-    let is_current = entry.standing().is_some_and(|link| link.event.event == event.id.as_str());
+    let is_current = match entry.standing() {
+        Some(link) => link.event.event == event.id.as_str(),
+        // Of a first writing whose answer was lost.
+        None => entry.attempts.iter().any(|attempt| attempt.generation == event.key.generation),
+    };
     if !entry.wants_event() || !is_current {
         Fate::Remove
     } else if is_moved {

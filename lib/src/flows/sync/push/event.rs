@@ -35,13 +35,15 @@ impl Event<'_> {
         let is_right = standing.is_some_and(|link| {
             link.shown.version == self.booking.version && self.entry.write_to.as_ref() == Some(&link.event.at)
         });
-        // Nothing new is shown of a booking that is over; but an event that may have arrived is linked, not lost.
-        let stays = self.booking.is_over(now) && (standing.is_some() || self.booking.is_erased());
+        // Nothing new is shown of a booking that is over.
+        let is_over = self.booking.is_over(now);
         if !self.entry.wants_event() {
             self.remove().await
         } else if !asked && self.entry.is_shown(self.booking) {
             self.look().await
-        } else if stays || !asked && is_right {
+        } else if is_over && standing.is_none() && !self.booking.is_erased() {
+            self.find().await
+        } else if is_over || !asked && is_right {
             self.clean().await
         } else {
             self.show(spent).await
@@ -124,6 +126,24 @@ impl Event<'_> {
         Err(if says_both { CalendarError::Conflict } else { error }.into())
     }
 
+    /// Looks for an event of this time that an earlier attempt may have made, and makes none. Others are taken away.
+    async fn find(&mut self) -> Result<Outcome, AccessError> {
+        for attempt in self.entry.attempts.iter().filter(|attempt| attempt.span == self.entry.span()) {
+            let calendar = calendar_id(&attempt.at)?;
+            let draft = render_event(self.booking, self.entry, self.integration, attempt.generation);
+            let session = &mut self.session;
+            match through!(session, find_event(&calendar, &draft)) {
+                Ok(placed) => return Ok(Outcome::Shown(attempt.at.clone(), placed, attempt.generation)),
+                Err(AccessError::Calendar(CalendarError::Gone)) => {}
+                Err(AccessError::Calendar(CalendarError::NotFound)) => {
+                    self.calendar_is_there(&calendar).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.clean().await
+    }
+
     /// Reads the event for the sake of its conference. One that somebody has deleted, or taken the conference from,
     /// will have none.
     async fn look(&mut self) -> Result<Outcome, AccessError> {
@@ -202,12 +222,8 @@ impl Event<'_> {
     /// Then the event may still stand.
     async fn calendar_is_there(&mut self, calendar: &CalendarId) -> Result<(), AccessError> {
         let session = &mut self.session;
-        let listed = through!(session, calendars())?;
-        if listed.iter().any(|found| found.id == *calendar) {
-            Ok(())
-        } else {
-            Err(CalendarError::NotFound.into())
-        }
+        let is_there = through!(session, has_calendar(calendar))?;
+        if is_there { Ok(()) } else { Err(CalendarError::NotFound.into()) }
     }
 }
 

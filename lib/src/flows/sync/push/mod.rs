@@ -136,7 +136,8 @@ async fn push_in_turn(app: &App, booking: &Booking, entry: &AgendaEntry, lease: 
 }
 
 /// The record with what each worker has found. Where they have found different versions, it is read again.
-async fn merged(app: &App, mut record: BookingRecord, worked: Vec<Worked>) -> BookingRecord {
+async fn merged(app: &App, written: BookingRecord, worked: Vec<Worked>) -> BookingRecord {
+    let mut record = written.clone();
     for (at, worked) in worked.into_iter().enumerate() {
         let Worked::Done(done) = worked else { continue };
         let (booking, entry) = *done;
@@ -147,5 +148,5 @@ async fn merged(app: &App, mut record: BookingRecord, worked: Vec<Worked>) -> Bo
             *place = entry;
         }
     }
-    if record.is_consistent() { record } else { Box::pin(read_again(app, record)).await }
+    if record.is_consistent() { record } else { Box::pin(read_again(app, written)).await }
 }

@@ -132,10 +132,11 @@ impl Settling<'_> {
     fn cleaned(&self) -> AgendaEntry {
         let mut after = self.without_own_attempts();
         after.leftovers.clear();
-        if conference::is_awaited(self.booking, &after) {
-            after.due_at = Some(conference::next_read(0, None, self.now));
-        }
         keep_live_attempts(&mut after, self.now, true);
+        if conference::is_awaited(self.booking, &after) {
+            let next_read = conference::next_read(0, None, self.now);
+            after.due_at = Some(after.due_at.map_or(next_read, |due_at| due_at.min(next_read)));
+        }
         after
     }
 
