@@ -39,25 +39,26 @@ pub struct BookingsRange {
     pub after: Option<BookingCursor>,
 }
 
-/// Where a range's cursor lies.
-enum Position {
-    /// Before its first instant, or nowhere: the range begins at its beginning.
-    Before,
-    /// Within.
-    Within,
-    /// Behind its last instant: nothing of the range is left.
-    Behind,
+/// Where to read on in a range.
+enum ReadFrom {
+    /// At the first booking of the range: there is no cursor, or it lies before the range.
+    Beginning,
+    /// After this one.
+    After(BookingCursor),
+    /// Nowhere: the cursor lies behind the range.
+    End,
 }
 
 impl BookingsRange {
-    fn position(&self) -> Position {
-        let Some(after) = &self.after else { return Position::Before };
+    /// DynamoDB refuses an `ExclusiveStartKey` that lies outside of the range.
+    fn read_from(&self) -> ReadFrom {
+        let Some(after) = &self.after else { return ReadFrom::Beginning };
         if self.to.is_some_and(|to| to <= after.start) {
-            Position::Behind
+            ReadFrom::End
         } else if self.from.is_some_and(|from| after.start < from) {
-            Position::Before
+            ReadFrom::Beginning
         } else {
-            Position::Within
+            ReadFrom::After(after.clone())
         }
     }
 }
@@ -161,11 +162,10 @@ impl Store {
         is_wanted: impl Fn(&BookingRecord) -> bool,
     ) -> Result<BookingsPage, StoreError> {
         let mut page = BookingsPage { bookings: Vec::new(), next: None };
-        // The table refuses to go on from outside of the range.
-        let mut after = match range.position() {
-            Position::Before => None,
-            Position::Within => range.after.clone(),
-            Position::Behind => return Ok(page),
+        let mut after = match range.read_from() {
+            ReadFrom::Beginning => None,
+            ReadFrom::After(cursor) => Some(cursor),
+            ReadFrom::End => return Ok(page),
         };
         for round in 0..PAGES {
             // One more than asked for tells whether there is a next page.
@@ -298,7 +298,8 @@ impl Store {
     }
 }
 
-/// A page as it was found: its bookings with their places in the list, the last place that was looked at, and whether that was the end.
+/// A page as it was found: its bookings with their places in the list, the last place that was looked at, and whether
+/// that was the end.
 type Found = (Vec<(BookingCursor, BookingRecord)>, Option<BookingCursor>, bool);
 
 impl BookingCursor {

@@ -101,7 +101,7 @@ impl Store {
     }
 
     /// A booking that has just been read with its entries; `None` when it has been changed since.
-    pub async fn with_entries(&self, booking: Booking) -> Result<Option<BookingRecord>, StoreError> {
+    async fn with_entries(&self, booking: Booking) -> Result<Option<BookingRecord>, StoreError> {
         let found = self.entries(&EntryKey::all_of(&booking)).await?;
         Ok(record_of(booking, found).ok())
     }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::hosts::{first_to_come, items};
+use super::hosts::{first_upcoming, items};
 use super::{CatalogError, Expected, Removed};
 use crate::app::App;
 use crate::domain::{AgendaEntry, EventType, EventTypeSlug, HostId, HostItems, Scope};
@@ -87,9 +87,9 @@ pub async fn change_event_type(
     .await
 }
 
-/// Removes an event type, or archives one by which bookings that are to come may still be moved.
+/// Removes an event type. One that has upcoming bookings is archived: moving them needs it.
 ///
-/// A booking that is made in this very moment carries all that it needs of the event type with it.
+/// A booking made at the same moment can be shown and cancelled without its event type, but not moved.
 pub async fn remove_event_type(
     app: &App,
     scope: &Scope,
@@ -102,7 +102,7 @@ pub async fn remove_event_type(
         expected.check(Some(before.revision))?;
         let organizer = before.hosts.organizer();
         let refers = |entry: &AgendaEntry| entry.event_type == *slug;
-        let is_kept = before.was_moved || first_to_come(app, tenant, organizer, refers).await?.is_some();
+        let is_kept = before.was_moved || first_upcoming(app, tenant, organizer, refers).await?.is_some();
         if is_kept && before.archived {
             return Ok(Some(Removed::Archived(before)));
         }

@@ -144,18 +144,18 @@ pub async fn remove_host(
     .await
 }
 
-/// A booking of this host that is to take place or takes place now and of which this is so. Nothing that is over is read.
-pub(super) async fn first_to_come(
+/// The first upcoming or running booking that matches.
+pub(super) async fn first_upcoming(
     app: &App,
     tenant: &Tenant,
     host: &HostId,
-    is_it: impl Fn(&AgendaEntry) -> bool,
+    matches: impl Fn(&AgendaEntry) -> bool,
 ) -> Result<Option<AgendaEntry>, StoreError> {
     let now = app.clock.now();
-    let is_to_come = |entry: &AgendaEntry| entry.status.holds_cells() && now < entry.end.instant();
+    let is_upcoming = |entry: &AgendaEntry| entry.status.holds_cells() && now < entry.end.instant();
     let begun = now - TimeDelta::minutes(Ticks::LONGEST_CLAIM.minutes());
-    let is_it = |entry: &AgendaEntry| is_to_come(entry) && is_it(entry);
-    app.store.find_in_agenda(tenant, host, Some(Tick::floor(begun)), is_it).await
+    let is_wanted = |entry: &AgendaEntry| is_upcoming(entry) && matches(entry);
+    app.store.find_in_agenda(tenant, host, Some(Tick::floor(begun)), is_wanted).await
 }
 
 /// Live event types, integrations and bookings to come need their host. Read after the host: see
@@ -166,7 +166,7 @@ async fn check_unused(app: &App, tenant: &Tenant, items: &HostItems) -> Result<(
         items.integrations.iter().filter(|integration| !is_over(integration.status) || integration.clearing);
     let event_types = app.store.event_types_strong(tenant).await?;
     let live = event_types.iter().filter(|found| found.hosts.contains(&items.host.id) && !found.archived);
-    let booked = first_to_come(app, tenant, &items.host.id, |_| true).await?;
+    let booked = first_upcoming(app, tenant, &items.host.id, |_| true).await?;
     let users: Vec<_> = live
         .map(|found| found.slug.as_str())
         .chain(integrations.map(|found| found.id.as_str()))

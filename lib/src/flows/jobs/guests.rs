@@ -48,18 +48,18 @@ pub(super) async fn export_page(
 ) -> Result<Page, BookingError> {
     let Walked { found, mut looked_at, mut next } = walk(app, job, email, deadline).await?;
     let (mut texts, mut bytes, mut ahead) = (Vec::new(), 0, Vec::new());
-    let mut taken = None;
+    let mut resume_at = None;
     for found in found {
         let text = serde_json::to_string(&found.record).unwrap_or_default();
         bytes += text.len();
-        if let Some(taken) = taken.take_if(|_| bytes > MAX_BYTES) {
-            (looked_at, next) = taken;
+        if let Some(resume_at) = resume_at.take_if(|_| bytes > MAX_BYTES) {
+            (looked_at, next) = resume_at;
             break;
         }
         texts.push(text);
         let booking = found.record.booking;
         ahead.extend((booking.start >= movable_from(job)).then_some(booking.id));
-        taken = Some((found.looked_at, Some(found.next)));
+        resume_at = Some((found.looked_at, Some(found.next)));
     }
     let results = (!texts.is_empty()).then(|| format!("[{}]", texts.join(",")));
     Ok(Page { results, looked_at, next, ahead })
@@ -97,7 +97,7 @@ pub(super) async fn erase_page(
     let is_empty = outcome == Erased::default();
     let results = (!is_empty).then(|| serde_json::to_string(&outcome).unwrap_or_default());
     let (looked_at, next) = (planned.looked_at, planned.next.clone());
-    // One that is erased is the guest's no more.
+    // An erased booking has no address any more, so the second walk does not find it.
     Ok(Page { results, looked_at, next, ahead: outcome.kept })
 }
 
@@ -132,7 +132,8 @@ async fn erase(
     .await
 }
 
-/// Ends every export of this guest, removes what it has found, and takes the guest's address out of jobs that are over.
+/// Ends every export of this guest, removes its results, and takes the guest's address out of jobs that are over. An erasure
+/// that has failed keeps the address until its job is removed, 7 days later.
 pub(super) async fn forget_in_jobs(app: &App, tenant: &Tenant, email: &str) -> Result<(), BookingError> {
     let is_theirs = |of: &str| of.eq_ignore_ascii_case(email);
     for job in app.store.jobs(tenant).await? {

@@ -40,7 +40,7 @@ pub(in crate::flows) async fn begin_job(app: &App, job: Job) -> Result<Job, Book
     match run(app, job.clone(), Instant::now() + REQUEST_TIMEOUT).await {
         Ok(job) => Ok(job),
         Err(error) => {
-            tracing::warn!(job = %job.id, %error, "job to be gone on with later");
+            tracing::warn!(job = %job.id, %error, "job will be retried");
             Ok(job)
         }
     }
@@ -103,7 +103,7 @@ async fn work(app: &App, stored: &mut Job, deadline: Instant) -> Result<(), Book
 struct Step {
     after: Job,
     results: Option<String>,
-    /// Whether it costs little to do again, so that it is written down with the next.
+    /// Cheap to repeat: committed with the next step.
     is_repeatable: bool,
 }
 
@@ -179,7 +179,7 @@ async fn fail(app: &App, job: Job, error: &BookingError) -> Result<Job, BookingE
     if failed.status == JobStatus::Failed {
         tracing::error!(job = %job.id, failures = failed.failures, %error, "job given up");
     } else {
-        tracing::warn!(job = %job.id, failures = failed.failures, %error, "job to be gone on with later");
+        tracing::warn!(job = %job.id, failures = failed.failures, %error, "job will be retried");
     }
     Ok(if commit(app, &job, &failed, None).await? { failed } else { job })
 }

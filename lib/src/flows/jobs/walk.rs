@@ -89,7 +89,7 @@ struct Match {
     next: JobCursor,
 }
 
-/// Reads what the index has told of: whose it is now decides.
+/// Reads the matches strongly, and drops those that are no longer this guest's.
 async fn read(
     app: &App,
     job: &Job,
