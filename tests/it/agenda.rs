@@ -10,11 +10,11 @@ use fakes::{Fault, When};
 use holdfast::App;
 use holdfast::calendars::{
     Account, Authorize, Busy, BusyQuery, Calendar, CalendarError, CalendarId, CalendarInfo, Calendars, Call,
-    EventDraft, EventId, Grant, Notify, OwnEvent, Placed,
+    EventDraft, EventId, Grant, Notify, Placed,
 };
 use holdfast::domain::{
     AgendaEntry, BookingId, BookingRecord, BookingStatus, CalendarRef, CalendarSync, EntryKey, EventRef,
-    Guest, HostId, IntegrationId, Provider, Scope, Span, Tenant, Tick,
+    Guest, HostId, Leftover, Provider, Scope, Span, Tenant, Tick,
 };
 use holdfast::flows::{BookRequest, NewTime, SlotRequest, Wanted, book, push, reschedule, transition};
 use reqwest::Method;
@@ -96,16 +96,6 @@ impl Calendar for OwnNames {
         self.inner().busy(call, query).await
     }
 
-    async fn own_events(
-        &self,
-        call: Call<'_>,
-        calendar: &CalendarId,
-        integration: &IntegrationId,
-        from: DateTime<Utc>,
-    ) -> Result<Vec<OwnEvent>, CalendarError> {
-        self.inner().own_events(call, calendar, integration, from).await
-    }
-
     async fn event(
         &self,
         call: Call<'_>,
@@ -129,8 +119,9 @@ impl Calendar for OwnNames {
         call: Call<'_>,
         calendar: &CalendarId,
         draft: &EventDraft,
+        notify: Notify,
     ) -> Result<Placed, CalendarError> {
-        self.inner().insert_event(call, calendar, draft).await.map(Self::placed)
+        self.inner().insert_event(call, calendar, draft, notify).await.map(Self::placed)
     }
 
     async fn update_event(
@@ -139,8 +130,9 @@ impl Calendar for OwnNames {
         calendar: &CalendarId,
         id: &EventId,
         draft: &EventDraft,
+        notify: Notify,
     ) -> Result<Placed, CalendarError> {
-        self.inner().update_event(call, calendar, &Self::inside(id)?, draft).await.map(Self::placed)
+        self.inner().update_event(call, calendar, &Self::inside(id)?, draft, notify).await.map(Self::placed)
     }
 
     async fn delete_event(
@@ -148,9 +140,10 @@ impl Calendar for OwnNames {
         call: Call<'_>,
         calendar: &CalendarId,
         id: &EventId,
+        etag: Option<&str>,
         notify: Notify,
     ) -> Result<(), CalendarError> {
-        self.inner().delete_event(call, calendar, &Self::inside(id)?, notify).await
+        self.inner().delete_event(call, calendar, &Self::inside(id)?, etag, notify).await
     }
 }
 
@@ -406,7 +399,8 @@ async fn a_parked_push_does_not_delay_an_answers_deadline() {
         event: "x1".to_owned(),
     };
     let parked = Some(app.now() + TimeDelta::hours(5));
-    let after = AgendaEntry { due_at: parked, leftovers: vec![event], ..entry.clone() };
+    let after =
+        AgendaEntry { due_at: parked, leftovers: vec![Leftover { event, etag: None }], ..entry.clone() };
     app.app().store.change_entry(entry, after).await.unwrap();
     app.tick_for(29).await;
     assert_eq!(record(&app).await.booking.status, BookingStatus::Pending);

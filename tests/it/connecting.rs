@@ -569,16 +569,17 @@ async fn a_sync_by_hand_says_what_it_has_changed() {
     assert_eq!(count(&app.sync(&id).await), (2, 0));
     assert_eq!(count(&app.sync(&id).await), (0, 0));
 
-    // What carries our mark and belongs to no booking is taken away; it takes no time before.
-    let booking = "bkg_0123456789abcdefghijklmn";
-    let key = EventKey { booking: booking.parse().unwrap(), host: ADA.parse().unwrap(), generation: 0 };
+    // A second event of a booking is taken away; it takes no time before.
+    let booked = app.book_slot("intro", "2026-11-24T11:00:00Z").await.expect(201).clone();
+    let booking = booked["id"].as_str().unwrap();
+    let key = EventKey { booking: booking.parse().unwrap(), host: ADA.parse().unwrap(), generation: 7 };
     let own_id = EventId::of(&key);
     let mut orphan = event(Some(own_id.as_str().to_owned()), "2026-12-21T10:00:00Z", "2026-12-21T11:00:00Z");
     let marks = json!({ "private": { "holdfast_integration": id, "holdfast_booking": booking } });
     orphan.extra.insert("extendedProperties".to_owned(), marks);
     app.google().add_event(ADA_ACCOUNT, ADA_ACCOUNT, orphan);
     assert_eq!(count(&app.sync(&id).await), (0, 1));
-    assert_eq!(app.our_events(ADA_ACCOUNT, ADA_ACCOUNT), Vec::<Value>::new());
+    assert_eq!(app.our_events(ADA_ACCOUNT, ADA_ACCOUNT).len(), 1, "the booking's own");
 }
 
 #[tokio::test]
@@ -627,14 +628,18 @@ async fn disconnecting_works_even_when_google_refuses() {
     let gone = app.admin(Method::DELETE, &format!("/v1/integrations/{id}"), None).await;
     assert_eq!(gone.expect(200)["status"], "disconnected");
     assert_eq!(app.starts("intro", "2026-11-24", "2026-11-25").await.len(), 31 - 3, "all but the booking");
-    app.google().faults.clear();
+    let sync = async || {
+        let record = app.booking_record(booking["id"].as_str().unwrap()).await;
+        (app.our_events(ADA_ACCOUNT, ADA_ACCOUNT).len(), record.calendar_sync().as_str())
+    };
+    app.tick_for(2).await;
+    assert_eq!(sync().await, (1, "pending"), "it is tried again");
+    app.pass(TimeDelta::hours(24));
     app.tick_for(2).await;
     // Its event stands, where we can no longer reach it.
-    let record = app.booking_record(booking["id"].as_str().unwrap()).await;
-    assert_eq!(
-        (app.our_events(ADA_ACCOUNT, ADA_ACCOUNT).len(), record.calendar_sync().as_str()),
-        (1, "detached")
-    );
+    app.google().faults.clear();
+    app.tick_for(2).await;
+    assert_eq!(sync().await, (1, "detached"));
     let items = app.local.dynamodb.dump().await.unwrap();
     assert!(items.iter().all(|item| item.get("refresh").is_none()));
 }

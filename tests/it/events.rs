@@ -3,7 +3,9 @@
 
 use chrono::{SubsecRound, TimeDelta};
 use fakes::google::errors;
-use holdfast::domain::{AgendaEntry, Attempt, Booking, CalendarSync, Conference, EventRef, EventType, Lease};
+use holdfast::domain::{
+    AgendaEntry, Attempt, Booking, CalendarSync, Conference, EventRef, EventType, Lease, Leftover,
+};
 use serde_json::{Value, json};
 use tests::{ADA, ADA_ACCOUNT, Callee, Death, Point, TestApp, guest};
 
@@ -183,7 +185,8 @@ async fn a_meet_is_still_awaited_after_something_else_was_cleaned_up() {
             after.attempts =
                 vec![Attempt { at: event.at.clone(), generation: 7, span: before.span(), worker }];
         } else {
-            after.leftovers = vec![EventRef { event: "left".to_owned(), ..event.clone() }];
+            after.leftovers =
+                vec![Leftover { event: EventRef { event: "left".to_owned(), ..event.clone() }, etag: None }];
         }
         app.app().store.change_entry(&before, after).await.unwrap();
         app.tick().await;
@@ -213,10 +216,12 @@ async fn a_meet_is_still_awaited_after_its_booking_was_completed() {
 async fn a_disconnect_that_cannot_remove_an_event_says_so_also_while_its_meet_is_awaited() {
     let app = connected().await;
     let booking = awaited(&app).await;
-    app.google().faults.always("events.list", errors::backend_error(503));
+    app.google().faults.always("events.delete", errors::backend_error(503));
     let integration = app.integrations(ADA).await[0]["id"].as_str().unwrap().to_owned();
     app.disconnect(&integration).await;
     app.tick_for(3).await;
+    app.pass(TimeDelta::hours(24));
+    app.tick_for(2).await;
     let record = app.booking_record(booking["id"].as_str().unwrap()).await;
     assert_eq!(record.calendar_sync(), CalendarSync::Detached);
 }

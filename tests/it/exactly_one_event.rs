@@ -326,6 +326,7 @@ async fn a_push_that_a_disconnect_overtakes_leaves_no_event() {
         });
         assert_eq!(disconnected.expect(200)["status"], "disconnected");
         confirmed.expect(201);
+        app.tick_for(3).await;
         assert_eq!(app.our_events(ADA_ACCOUNT, ADA_ACCOUNT), Vec::<Value>::new());
         assert_eq!(app.leftovers(&integration).await, Vec::<String>::new());
         assert!(!app.is_offered("intro", TEN).await, "the booking stands");
@@ -551,7 +552,7 @@ async fn a_pull_that_meets_an_event_made_again_and_not_yet_recorded_leaves_it() 
 }
 
 #[tokio::test]
-async fn an_event_of_no_live_booking_is_removed() {
+async fn an_event_of_no_known_booking_blocks_and_a_second_one_of_a_booking_is_removed() {
     let (app, integration) = connected().await;
     let booking = booked(&app, TEN).await;
     let live: BookingId = booking["id"].as_str().unwrap().parse().unwrap();
@@ -563,7 +564,12 @@ async fn an_event_of_no_live_booking_is_removed() {
     }
     assert_eq!(app.our_events(ADA_ACCOUNT, ADA_ACCOUNT).len(), 3);
     let pulled = app.sync(&integration).await;
-    assert_eq!(pulled.expect(200)["removed_events"], 2);
+    assert_eq!(pulled.expect(200)["removed_events"], 1);
+    let left = app.our_events(ADA_ACCOUNT, ADA_ACCOUNT);
+    let of_nobody = left.iter().find(|event| event.to_string().contains(nobody.as_str())).unwrap();
+    assert!(!app.is_offered("intro", THREE).await, "another deployment may have written it");
+    app.google().remove_event(ADA_ACCOUNT, ADA_ACCOUNT, of_nobody["id"].as_str().unwrap());
+    app.sync(&integration).await.expect(200);
     agree(&app, 1).await;
     assert!(app.is_offered("intro", THREE).await);
 }
@@ -869,8 +875,13 @@ async fn a_disconnect_works_when_google_refuses_everything() {
         booked(&app, TEN).await;
         app.google().faults.plan(move |_| Some(refusal.clone()));
         assert_eq!(app.disconnect(&integration).await.expect(200)["status"], "disconnected");
-        assert_eq!(app.leftovers(&integration).await, Vec::<String>::new());
+        assert_eq!(app.leftovers(&integration).await, ["access", "refresh"], "no busy time");
         assert!(app.is_offered("intro", "2026-11-24T09:30:00Z").await, "the stand-up blocks no more");
+        // It is tried for a day.
+        app.tick_for(3).await;
+        app.pass(TimeDelta::hours(24));
+        app.tick_for(2).await;
+        assert_eq!(app.leftovers(&integration).await, Vec::<String>::new());
         google_calls(&app);
         app.tick_for(3).await;
         assert_eq!(google_calls(&app), <[&str; 0]>::default(), "it is over");

@@ -512,8 +512,8 @@ async fn another_tenants_data_key_opens_nothing() {
     let (after, pulled) =
         sync_now(&process, &Scope::Tenant(app.tenant()), &id.parse().unwrap()).await.unwrap();
     assert_eq!(pulled, Pulled::Incomplete);
-    assert_eq!(after.status, IntegrationStatus::Error);
-    assert!(after.last_error.unwrap().contains("the key service refused"));
+    assert_eq!(after.integration.status, IntegrationStatus::Error);
+    assert!(after.integration.last_error.unwrap().contains("the key service refused"));
     assert_eq!(app.google().faults.take_calls(), []);
 }
 
@@ -533,6 +533,6 @@ async fn while_the_key_service_refuses_an_integration_says_so_and_recovers() {
         let shown = app.integration(&id).await;
         assert_eq!(shown["status"], if refused { "error" } else { "connected" });
         assert_eq!(shown["last_sync_error"].is_string(), refused, "{shown}");
-        assert!(after.due_at.is_some(), "it is tried again");
+        assert!(after.integration.due_at.is_some(), "it is tried again");
     }
 }

@@ -289,14 +289,17 @@ impl TestApp {
     }
 }
 
-/// Whether one of the host's integrations is connected, enabled and has a calendar that bookings are written to.
+/// Whether the host's bookings are written to a calendar of an integration that is connected and enabled.
 fn has_target(items: &[Value], host: &str) -> bool {
+    let is_header = |item: &&Value| text(item, "sk") == "HOST" && text(item, "id") == host;
+    let Some(header) = items.iter().find(is_header) else { return false };
+    let written_to = header["write_to"]["M"]["integration"]["S"].as_str().unwrap_or_default();
     items.iter().any(|item| {
         text(item, "sk").starts_with("HOST#I#")
             && text(item, "host") == host
+            && text(item, "id") == written_to
             && ["connected", "needs_reauth", "error"].contains(&text(item, "status").as_str())
             && item["enabled"]["BOOL"] == true
-            && !text(item, "target_calendar").is_empty()
     })
 }
 

@@ -8,7 +8,7 @@ use holdfast::domain::IntegrationId;
 use holdfast::flows::{
     change_settings, disconnect, find_integration, list_calendars, list_integrations as list, sync_now,
 };
-use holdfast::http::requests::{IntegrationsQuery, SettingsRequest};
+use holdfast::http::requests::{DisconnectQuery, IntegrationsQuery, SettingsRequest};
 use holdfast::http::views::{CalendarsView, IntegrationView, IntegrationsView, SyncView};
 use holdfast::http::{Body, Path, Problem, Query, Staff, StaffProblem, words};
 use utoipa::OpenApi;
@@ -83,17 +83,19 @@ async fn set_integration(
 
 /// Disconnect an integration
 ///
-/// Inactive at once; then our future events are removed, the grant is revoked, tokens and busy times are erased.
-/// Works even when the provider refuses.
-#[utoipa::path(delete, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = words::IntegrationId, Path, description = "The integration's id")),
+/// Inactive at once; then the events of bookings that are not over are removed, the grant is revoked, tokens and busy times
+/// are erased. What is not done within the request is done in the background, for up to a day. Works even when the provider
+/// refuses: bookings whose events may still stand say `detached`.
+#[utoipa::path(delete, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = words::IntegrationId, Path, description = "The integration's id"), DisconnectQuery),
     responses((status = 200, description = "Disconnected", body = IntegrationView), StaffProblem),
     security(("admin" = []), ("host" = [])))]
 async fn disconnect_integration(
     State(app): State<App>,
     staff: Staff,
     Path(id): Path<IntegrationId>,
+    Query(query): Query<DisconnectQuery>,
 ) -> Result<Json<IntegrationView>, Problem> {
-    Ok(Json(disconnect(&app, &staff.scope, &id).await?.into()))
+    Ok(Json(disconnect(&app, &staff.scope, &id, query.keep_events).await?.into()))
 }
 
 /// List the calendars of the account

@@ -72,15 +72,6 @@ pub trait Calendar: Send + Sync + Debug {
     /// [`Busy::unreadable`].
     async fn busy(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError>;
 
-    /// Every event of this integration's making that ends after `from`.
-    async fn own_events(
-        &self,
-        call: Call<'_>,
-        calendar: &CalendarId,
-        integration: &IntegrationId,
-        from: DateTime<Utc>,
-    ) -> Result<Vec<OwnEvent>, CalendarError>;
-
     /// What the calendar says of one event. A deleted one is `Gone`, one never heard of `NotFound`.
     async fn event(
         &self,
@@ -98,7 +89,7 @@ pub trait Calendar: Send + Sync + Debug {
         draft: &EventDraft,
     ) -> Result<Placed, CalendarError>;
 
-    /// Writes a new event under the draft's key. `Conflict` says that the key is taken, perhaps by an earlier try of
+    /// Writes a new event under the draft's key, and has the calendar tell its guest or nobody. `Conflict` says that the key is taken, perhaps by an earlier try of
     /// one's own whose answer was lost: find the event, then update it. The answer names the event, which need not be
     /// the name that was asked for.
     async fn insert_event(
@@ -106,6 +97,7 @@ pub trait Calendar: Send + Sync + Debug {
         call: Call<'_>,
         calendar: &CalendarId,
         draft: &EventDraft,
+        notify: Notify,
     ) -> Result<Placed, CalendarError>;
 
     /// Makes the event say what the draft says, in every field that is ours; what its owner added stays.
@@ -115,14 +107,17 @@ pub trait Calendar: Send + Sync + Debug {
         calendar: &CalendarId,
         id: &EventId,
         draft: &EventDraft,
+        notify: Notify,
     ) -> Result<Placed, CalendarError>;
 
-    /// Deletes the event. `NotFound` and `Gone` are told apart from success: the caller knows what they mean.
+    /// Deletes the event, with an `etag` only while it is that version: `Changed` if not. `NotFound` and `Gone` are told
+    /// apart from success: the caller knows what they mean.
     async fn delete_event(
         &self,
         call: Call<'_>,
         calendar: &CalendarId,
         id: &EventId,
+        etag: Option<&str>,
         notify: Notify,
     ) -> Result<(), CalendarError>;
 }
@@ -147,12 +142,12 @@ impl Calendars {
     }
 }
 
-/// Who hears of a removed event from the provider.
+/// Who hears from the provider of what is done to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notify {
-    /// Its guests: the booking was called off.
+    /// Its guests: there is a new booking, or one was changed or called off.
     Guests,
-    /// Nobody: only the event goes.
+    /// Nobody: the booking stands, and only its event comes or goes.
     Nobody,
 }
 
@@ -196,6 +191,8 @@ pub struct Grant {
 pub struct Account {
     /// Its mail address.
     pub email: String,
+    /// The calendar that its owner uses unless they name another.
+    pub default_calendar: CalendarId,
     /// The IANA zone of its main calendar, as the provider writes it.
     pub time_zone: Option<String>,
 }
@@ -222,12 +219,11 @@ pub struct CalendarInfo {
 pub struct BusyQuery<'a> {
     /// The time asked about.
     pub window: Span,
-    /// The calendar that our own events are written to. Its events are read one by one, to leave ours out.
-    pub target: Option<&'a CalendarId>,
-    /// Whether other people's events in the target block. If not, only our own are collected from it.
-    pub target_blocks: bool,
-    /// The other calendars that block. A target among them is read as the target only.
+    /// The calendars that block.
     pub conflicts: &'a [CalendarId],
+    /// The calendars that have or had events of ours. They are read event by event, to leave ours out. Of one that does
+    /// not block, only our own are collected.
+    pub with_own: &'a [CalendarId],
     /// The integration whose events are ours.
     pub integration: &'a IntegrationId,
 }
@@ -237,8 +233,8 @@ pub struct BusyQuery<'a> {
 pub struct Busy {
     /// Other people's time: inside the window, rounded outward, in no order, perhaps overlapping.
     pub spans: Vec<Span>,
-    /// Our own events in the target.
-    pub own: Vec<OwnEvent>,
+    /// Our own events, each with its calendar.
+    pub own: Vec<(CalendarId, OwnEvent)>,
     /// Calendars that were not read wholly, and why. `spans` still holds what was understood of them.
     pub unreadable: Vec<(CalendarId, CalendarError)>,
 }

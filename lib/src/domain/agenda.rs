@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Booking, BookingId, BookingStatus, Conference, EventTypeSlug, HostId, IntegrationId, Span, Tenant, Tick,
+    Booking, BookingId, BookingStatus, Conference, EventTypeSlug, HostId, Integration, IntegrationId, Span,
+    Tenant, Tick,
 };
 
 /// Which entry.
@@ -75,6 +76,17 @@ pub struct EventRef {
     pub at: CalendarRef,
     /// The event's id at its provider.
     pub event: String,
+}
+
+/// An event of ours that is to be removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leftover {
+    /// Which event.
+    #[serde(flatten)]
+    pub event: EventRef,
+    /// Its tag at its provider when it was looked at; `None` if it could not be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
 }
 
 /// What the calendar was last seen to show.
@@ -191,7 +203,10 @@ pub struct AgendaEntry {
     /// Failed tries since the last good one; while a conference is awaited, reads that did not find it.
     #[serde(default)]
     pub failures: u32,
-    /// The calendar that it is written to; `None` when it is not to be in one.
+    /// Whether the booking is to be in a calendar at all.
+    #[serde(default = "wanted")]
+    pub wanted: bool,
+    /// The calendar that its host's bookings were written to when it was last looked at; `None` when in none.
     #[serde(default)]
     pub write_to: Option<CalendarRef>,
     /// Its event.
@@ -205,12 +220,21 @@ pub struct AgendaEntry {
     pub attempts: Vec<Attempt>,
     /// Events of ours to be removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub leftovers: Vec<EventRef>,
+    pub leftovers: Vec<Leftover>,
+    /// Whether the next new event is made without telling the guest: it only comes to stand in another calendar, or is
+    /// that of a booking that was made when there was none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
+}
+
+/// What an entry is that does not say otherwise.
+fn wanted() -> bool {
+    true
 }
 
 impl AgendaEntry {
     /// The entry of a new booking, before [`AgendaEntry::with_work`] gives it any.
-    pub fn first(booking: &Booking, host: &HostId, write_to: Option<CalendarRef>) -> Self {
+    pub fn first(booking: &Booking, host: &HostId, wanted: bool, write_to: Option<CalendarRef>) -> Self {
         Self {
             tenant: booking.tenant.clone(),
             host: host.clone(),
@@ -225,11 +249,13 @@ impl AgendaEntry {
             due_at: None,
             lease: None,
             failures: 0,
+            wanted,
             write_to,
             link: None,
             seen_absent: false,
             attempts: Vec::new(),
             leftovers: Vec::new(),
+            silent: false,
         }
     }
 
@@ -255,7 +281,75 @@ impl AgendaEntry {
 
     /// Whether an event should stand in the calendar.
     pub fn wants_event(&self) -> bool {
-        self.write_to.is_some() && self.status.wants_event()
+        self.target().is_some()
+    }
+
+    /// The calendar in which an event should stand, if any.
+    pub fn target(&self) -> Option<&CalendarRef> {
+        self.write_to.as_ref().filter(|_| self.wanted && self.status.wants_event())
+    }
+
+    /// Whether the event stands in the calendar in which it should.
+    pub fn stands_at_target(&self) -> bool {
+        self.standing().is_some_and(|link| self.target() == Some(&link.event.at))
+    }
+
+    /// The entry as its host's bookings are written now. An integration that is switched off gets no new events, but one
+    /// that stands there is kept up to date.
+    #[must_use]
+    pub fn written_to(&self, write_to: Option<&CalendarRef>, integrations: &[&Integration]) -> Self {
+        let stands_there = |at: &CalendarRef| self.standing().is_some_and(|link| link.event.at == *at);
+        let takes_it = |at: &&CalendarRef| {
+            let of = integrations.iter().find(|integration| integration.id == at.integration);
+            of.is_some_and(|of| of.is_active() || of.is_live() && stands_there(at))
+        };
+        let write_to = write_to.filter(takes_it).cloned();
+        Self { silent: self.silent || write_to != self.write_to, write_to, ..self.clone() }
+    }
+
+    /// Whether everything at the calendars is as it is to be when the host's bookings are written there. If not, a push
+    /// has to look after it.
+    pub fn is_in_place(&self, write_to: Option<&CalendarRef>) -> bool {
+        let wanted = write_to.filter(|_| self.wanted && self.status.wants_event());
+        let standing = self.standing();
+        let is_shown = standing.is_none_or(|link| link.shown.version == self.version);
+        standing.map(|link| &link.event.at) == wanted
+            && is_shown
+            && self.leftovers.is_empty()
+            && self.attempts.iter().all(|attempt| self.is_standing(attempt))
+    }
+
+    /// The entry to be looked after at once: the calendar of its host's bookings, or its account, has changed. A worker
+    /// that is at it records nothing any more.
+    #[must_use]
+    pub fn to_be_placed(&self, now: DateTime<Utc>) -> Self {
+        let lease_end = self.lease.as_ref().filter(|lease| lease.is_live(now)).map(|lease| lease.until);
+        Self { due_at: Some(lease_end.unwrap_or(now)), failures: 0, ..self.clone() }
+    }
+
+    /// Every integration in whose calendars something of it stands or may stand, or is to.
+    pub fn integrations(&self) -> Vec<&IntegrationId> {
+        let link = self.standing().map(|link| &link.event.at);
+        let left = self.leftovers.iter().map(|left| &left.event.at);
+        let tried = self.attempts.iter().map(|attempt| &attempt.at);
+        let all = self.write_to.iter().chain(link).chain(left).chain(tried);
+        let mut all: Vec<_> = all.map(|at| &at.integration).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Whether something of it stands, or may stand, in a calendar of this integration.
+    pub fn may_stand_at(&self, integration: &IntegrationId) -> bool {
+        let link = self.standing().map(|link| &link.event.at);
+        let left = self.leftovers.iter().map(|left| &left.event.at);
+        let tried = self.attempts.iter().map(|attempt| &attempt.at);
+        link.into_iter().chain(left).chain(tried).any(|at| at.integration == *integration)
+    }
+
+    /// The generation of a new event: no other has had it.
+    pub fn next_generation(&self) -> u32 {
+        self.link.as_ref().map_or(self.generation, |link| self.generation.max(link.generation + 1))
     }
 
     /// The event that stands, as far as is recorded.
@@ -265,15 +359,7 @@ impl AgendaEntry {
 
     /// Whether the calendar is known to show this version of the booking, and nothing else of ours.
     pub fn is_shown(&self, booking: &Booking) -> bool {
-        let is_right = match self.standing() {
-            Some(link) => {
-                self.wants_event()
-                    && link.shown.version == booking.version
-                    && self.write_to.as_ref() == Some(&link.event.at)
-            }
-            None => !self.wants_event(),
-        };
-        is_right && self.leftovers.is_empty() && self.attempts.iter().all(|attempt| self.is_standing(attempt))
+        self.version == booking.version && self.is_in_place(self.write_to.as_ref())
     }
 
     /// Whether something is to be done at the calendar. Nothing new is shown of a booking that is over, but what may have
@@ -294,7 +380,9 @@ impl AgendaEntry {
     pub fn calendar_sync(&self, booking: &Booking) -> CalendarSync {
         let may_stand = self.standing().is_some() || !self.attempts.is_empty() || !self.leftovers.is_empty();
         if self.is_shown(booking) {
-            let was_seen = self.standing().is_some() || self.seen_absent;
+            // A booking that takes place and is in no calendar is not in step with one.
+            let is_gone = self.seen_absent && !self.status.wants_event();
+            let was_seen = self.standing().is_some() || is_gone;
             if was_seen { CalendarSync::Synced } else { CalendarSync::Off }
         } else if self.due_at.is_some() {
             CalendarSync::Pending
@@ -349,14 +437,13 @@ impl AgendaEntry {
     pub fn taken(mut self, lease: &Lease) -> Self {
         self.lease = Some(lease.clone());
         self.due_at = Some(lease.until);
-        if self.standing().is_none()
-            && let Some(at) = self.write_to.clone().filter(|_| self.wants_event())
+        if !self.stands_at_target()
+            && let Some(at) = self.target().cloned()
         {
             // Another worker's attempt at the same event stays: it may still write.
             self.attempts.retain(|attempt| attempt.worker.id != lease.id);
-            let attempt =
-                Attempt { at, generation: self.generation, span: self.span(), worker: lease.clone() };
-            self.attempts.push(attempt);
+            let generation = self.next_generation();
+            self.attempts.push(Attempt { at, generation, span: self.span(), worker: lease.clone() });
         }
         self
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventType, HostId, Integration, Schedule, ScheduleId};
+use super::{CalendarRef, EventType, HostId, Integration, IntegrationId, JobId, Schedule, ScheduleId};
 
 /// A person who can be booked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,14 @@ pub struct Host {
     pub email: Option<String>,
     /// The schedule of event types that name none.
     pub default_schedule: ScheduleId,
+    /// Where its bookings are written; `None` when in no calendar. The integration may be disconnected: then they are in
+    /// none until an account is connected.
+    #[serde(default)]
+    pub write_to: Option<CalendarRef>,
+    /// The job that brings its bookings' events where they belong: a new one with everything that may change where that
+    /// is, which is another `write_to`, and an account connected, disconnected or switched on.
+    #[serde(default)]
+    pub placing: Option<JobId>,
     /// Kept because bookings refer to it; offers nothing any more.
     #[serde(default)]
     pub archived: bool,
@@ -58,6 +66,30 @@ pub struct HostItems {
 }
 
 impl HostItems {
+    /// One of its integrations.
+    pub fn integration(&self, id: &IntegrationId) -> Option<&Integration> {
+        self.integrations.iter().find(|integration| integration.id == *id)
+    }
+
+    /// The calendar that a new booking is written to, if there is one.
+    pub fn write_to(&self) -> Option<&CalendarRef> {
+        let write_to = self.host.write_to.as_ref()?;
+        self.integration(&write_to.integration)
+            .filter(|integration| integration.is_active())
+            .map(|_| write_to)
+    }
+
+    /// Whether no other account of the host's is connected.
+    pub fn is_first(&self, id: &IntegrationId) -> bool {
+        !self.integrations.iter().any(|integration| integration.id != *id && integration.is_live())
+    }
+
+    /// Whether its bookings can still be written where `write_to` says.
+    pub fn has_live_write_to(&self) -> bool {
+        let write_to = self.host.write_to.as_ref();
+        write_to.and_then(|at| self.integration(&at.integration)).is_some_and(Integration::is_live)
+    }
+
     /// The integrations whose word counts.
     pub fn active(&self) -> impl Iterator<Item = &Integration> + Clone {
         self.integrations.iter().filter(|integration| integration.is_active())

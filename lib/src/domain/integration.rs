@@ -48,6 +48,15 @@ pub enum Freshness {
     Stale,
 }
 
+/// A calendar of an account, as far as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountCalendar {
+    /// Its id at the provider.
+    pub id: String,
+    /// Whether bookings can be written to it.
+    pub writable: bool,
+}
+
 /// Everything about an integration except its sealed tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Integration {
@@ -66,12 +75,18 @@ pub struct Integration {
     pub status: IntegrationStatus,
     /// Whether its calendars block and receive bookings.
     pub enabled: bool,
-    /// The calendar that bookings are written to.
+    /// The account's calendars as they were last listed.
     #[serde(default)]
-    pub target_calendar: Option<String>,
+    pub calendars: Vec<AccountCalendar>,
+    /// When they were listed; `None` when they are to be listed anew.
+    #[serde(default, with = "chrono::serde::ts_seconds_option")]
+    pub calendars_read_at: Option<DateTime<Utc>>,
     /// The calendars whose events block.
     #[serde(default)]
     pub conflict_calendars: Vec<String>,
+    /// The calendars that have or had events of ours. They are read event by event, to tell ours from others.
+    #[serde(default)]
+    pub event_calendars: Vec<String>,
     /// Raised by every change of settings and every committed pull: what a pull has read under an older one is
     /// void.
     pub version: u64,
@@ -104,9 +119,13 @@ pub struct Integration {
     /// When the access token ends.
     #[serde(default, with = "chrono::serde::ts_seconds_option")]
     pub access_expires_at: Option<DateTime<Utc>>,
-    /// Set by a disconnect until everything at the provider and in the days has been cleared.
-    #[serde(default)]
-    pub clearing: bool,
+    /// Set by a disconnect until everything at the provider and in the days has been cleared: how long the tokens are
+    /// kept at most for the events that are still to be removed.
+    #[serde(default, with = "chrono::serde::ts_seconds_option")]
+    pub clearing_until: Option<DateTime<Utc>>,
+    /// Whether a disconnect leaves the events where they stand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_events: bool,
 }
 
 impl Integration {
@@ -118,13 +137,28 @@ impl Integration {
     /// Whether its word counts: from the callback on, until it is disabled or disconnected. A dead token does
     /// not make it inactive, or a revoked calendar would become a free one.
     pub fn is_active(&self) -> bool {
-        self.enabled
-            && match self.status {
-                IntegrationStatus::Connected | IntegrationStatus::NeedsReauth | IntegrationStatus::Error => {
-                    true
-                }
-                IntegrationStatus::Disconnected | IntegrationStatus::Pending => false,
-            }
+        self.enabled && self.is_live()
+    }
+
+    /// Whether it is connected, however its account stands at present.
+    pub fn is_live(&self) -> bool {
+        match self.status {
+            IntegrationStatus::Connected | IntegrationStatus::NeedsReauth | IntegrationStatus::Error => true,
+            IntegrationStatus::Disconnected | IntegrationStatus::Pending => false,
+        }
+    }
+
+    /// Whether it was disconnected and is not cleared yet.
+    pub fn is_clearing(&self) -> bool {
+        self.clearing_until.is_some()
+    }
+
+    /// Remembers that a calendar has events of ours from now on.
+    pub fn add_event_calendar(&mut self, calendar: &str) {
+        if !self.event_calendars.iter().any(|known| known == calendar) {
+            self.event_calendars.push(calendar.to_owned());
+            self.event_calendars.sort();
+        }
     }
 
     /// How far its last good read can be believed at `now`.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, BookingId, JobId, Lease, Tenant};
+use super::{Actor, BookingId, HostId, JobId, Lease, Tenant, Tick};
 
 /// What a job does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,14 +19,21 @@ pub enum JobKind {
         /// The guest's mail address; empty once it is done.
         email: String,
     },
+    /// Brings the events of a host's bookings that are not over into the calendar that the host's bookings are written to,
+    /// and removes those that stand elsewhere.
+    PlaceEvents {
+        /// Whose bookings.
+        host: HostId,
+    },
 }
 
 impl JobKind {
-    /// The word in bodies: `export_guest` or `erase_guest`.
+    /// The word in bodies: `export_guest`, `erase_guest` or `place_events`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::ExportGuest { .. } => "export_guest",
             Self::EraseGuest { .. } => "erase_guest",
+            Self::PlaceEvents { .. } => "place_events",
         }
     }
 }
@@ -82,6 +89,12 @@ pub enum JobCursor {
         /// The last that was looked at; `None` at the beginning.
         after: Option<String>,
     },
+    /// Looks at every entry of a host's agenda that is not over, behind this one. An entry that is moved meanwhile is looked
+    /// after by the push of its move.
+    Agenda {
+        /// The last that was looked at, by its start and booking; `None` at the beginning.
+        after: Option<(Tick, BookingId)>,
+    },
 }
 
 impl JobCursor {
@@ -130,7 +143,8 @@ pub struct Job {
     /// How many bookings it has looked at.
     #[serde(default)]
     pub done: u64,
-    /// How many there were when it began, and no fewer than it has looked at; `None` while they are counted.
+    /// How many there were when it began, and no fewer than it has looked at; `None` while they are counted, or where
+    /// nothing counts them beforehand.
     #[serde(default)]
     pub total: Option<u64>,
     /// How many pages of results it has written.
@@ -164,12 +178,14 @@ impl Job {
         Self {
             id,
             tenant,
-            kind,
             status: JobStatus::Running,
             created_by,
             created_at: now,
             rev: 1,
-            cursor: JobCursor::BEGINNING,
+            cursor: match &kind {
+                JobKind::ExportGuest { .. } | JobKind::EraseGuest { .. } => JobCursor::BEGINNING,
+                JobKind::PlaceEvents { .. } => JobCursor::Agenda { after: None },
+            },
             planned: None,
             ahead: Vec::new(),
             done: 0,
@@ -179,6 +195,7 @@ impl Job {
             ended_at: None,
             due_at: now,
             lease: None,
+            kind,
         }
     }
 

@@ -22,7 +22,7 @@ pub mod zone;
 pub use actor::Actor;
 pub use agenda::{
     AgendaEntry, Attempt, BookingRecord, CalendarRef, CalendarSync, EntryKey, EventLink, EventRef, Lease,
-    Shown,
+    Leftover, Shown,
 };
 pub use booking::{Booking, BookingStatus, Conference, Counter, Guest, StepRefused, Terms};
 pub use claim::{Claim, DayChange, HostCells, Hosts, MAX_HOSTS, ReadDays};
@@ -33,7 +33,7 @@ pub use host::{Host, HostItems, HostSchedule};
 pub use ids::{
     BookingId, EventTypeSlug, HostId, IdError, IntegrationId, JobId, Provider, ScheduleId, Tenant,
 };
-pub use integration::{Freshness, Integration, IntegrationStatus};
+pub use integration::{AccountCalendar, Freshness, Integration, IntegrationStatus};
 pub use job::{Job, JobCursor, JobKind, JobStatus, PlannedPage};
 pub use schedule::{DayHours, Hours, HoursError, Schedule, TimeOfDay, Week};
 pub use scope::Scope;

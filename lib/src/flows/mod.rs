@@ -36,8 +36,8 @@ pub use integrations::connect::{
 pub use integrations::disconnect::disconnect;
 pub use integrations::session::AccessError;
 pub use integrations::settings::{
-    IntegrationError, Settings, change_settings, find_integration, list_calendars, list_integrations,
-    sync_now,
+    IntegrationDetails, IntegrationError, Settings, change_settings, find_integration, list_calendars,
+    list_integrations, sync_now,
 };
 pub use jobs::guests::Erased;
 pub use jobs::requests::{JobResults, erase_guest, export_guest, read_job};

@@ -353,6 +353,10 @@ impl FromField for bool {
     fn from_json(value: &Value) -> Result<Self, String> {
         value.as_bool().ok_or_else(|| "must be true or false".to_owned())
     }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_neither| "must be true or false".to_owned())
+    }
 }
 
 impl<const LEAST: usize, const MOST: usize> FromField for Text<LEAST, MOST> {

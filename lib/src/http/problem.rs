@@ -472,6 +472,8 @@ impl From<CatalogError> for Problem {
             CatalogError::UnknownSchedule => Self::not_found("unknown-schedule", &title),
             CatalogError::UnknownEventType => Self::not_found("unknown-event-type", &title),
             CatalogError::NotAScheduleOfTheHost { field } => Self::field("unknown-schedule", field, title),
+            CatalogError::UnknownCalendar => Self::field("unknown-calendar", "write_to", title),
+            CatalogError::ReadOnlyCalendar => Self::field("read-only-calendar", "write_to", title),
             CatalogError::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", title),
             CatalogError::SlugTaken => conflict("slug-taken", title),
             CatalogError::InUse(_) => conflict("in-use", title),

@@ -110,6 +110,8 @@ pub enum JobKind {
     ExportGuest,
     /// Erases it.
     EraseGuest,
+    /// Brings the events of a host's bookings into the calendar that they are to be in.
+    PlaceEvents,
 }
 
 /// How far a job is.

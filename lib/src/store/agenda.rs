@@ -8,10 +8,12 @@
 //! due_at        N    when something is to be done at the calendar (with `due_shard`: index `due`)
 //! lease         M    {id, until} of the worker that is at it
 //! failures      N
-//! write_to      M    {integration, calendar}; missing when no event is wanted
+//! wanted        BOOL whether the booking is to be in a calendar at all
+//! write_to      M    {integration, calendar} that the host's bookings were written to at the last look; missing: none
 //! link          M    {integration, calendar, event, generation, shown {version, span, etag, absent}}
 //! attempts      L    events that may have been written and are not recorded yet
 //! leftovers     L    events to be removed
+//! silent        BOOL whether the next new event is made without telling the guest
 //! ```
 //!
 //! An entry is created, moved and ended in its booking's transaction (see `bookings`); in between only the worker
@@ -94,7 +96,7 @@ impl Store {
 
     /// Some entries of a host from `from` up to, not including, `to`, after the one named; and whether these were the
     /// last. Strongly consistent.
-    pub(super) async fn agenda_page(
+    pub async fn agenda_page(
         &self,
         tenant: &Tenant,
         host: &HostId,
@@ -127,8 +129,13 @@ impl Store {
     /// Takes the lease on an entry that is still as read, with the attempt that its worker is about to make. Gives the
     /// entry as it is then; [`StoreError::Conflict`] when it has changed. A repeated try finds its own lease. Instants are
     /// compared as they are stored, in whole seconds.
-    pub async fn lease_entry(&self, read: &AgendaEntry, lease: &Lease) -> Result<AgendaEntry, StoreError> {
-        let after = AgendaEntry { rev: read.rev + 1, ..read.clone().taken(lease) };
+    pub async fn lease_entry(
+        &self,
+        read: &AgendaEntry,
+        as_written_now: AgendaEntry,
+        lease: &Lease,
+    ) -> Result<AgendaEntry, StoreError> {
+        let after = AgendaEntry { rev: read.rev + 1, ..as_written_now.taken(lease) };
         match self.commit(&[updated(read, &after)?]).await {
             Ok(()) => Ok(after),
             Err(StoreError::Conflict(found)) => match found_entry(found)? {

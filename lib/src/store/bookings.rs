@@ -11,9 +11,10 @@ use super::due::shard;
 use super::idempotency::{self, IdempotencyRecord};
 use super::item::{diff, number, read_booking, seconds, text, write};
 use super::key::{Key, sortable};
+use super::placing::placed_as_read;
 use super::{Item, Store, StoreError, counters, day};
 use crate::domain::{
-    AgendaEntry, Booking, BookingId, BookingRecord, CellOwner, Conference, Counter, EntryKey, Lease,
+    AgendaEntry, Booking, BookingId, BookingRecord, CellOwner, Conference, Counter, EntryKey, Host, Lease,
     ReadDays, Tenant,
 };
 
@@ -31,6 +32,8 @@ pub struct BookingWrite<'a> {
     pub after: &'a BookingRecord,
     /// What was read of the days that it takes cells of; their busy time must still be so.
     pub days: ReadDays<'a>,
+    /// Hosts of whom it is left without a calendar, as they were read: that must still be so.
+    pub without_calendar: Vec<&'a Host>,
     /// The hold whose cells it takes over.
     pub held: Option<CellOwner>,
     /// The most that a counter which it comes to count towards may say afterwards.
@@ -44,8 +47,17 @@ pub struct BookingWrite<'a> {
 impl<'a> BookingWrite<'a> {
     /// A change that takes no cells and counts towards nothing new.
     pub fn of(before: &'a BookingRecord, after: &'a BookingRecord, now: DateTime<Utc>) -> Self {
-        let days = ReadDays::default();
-        Self { before: Some(before), after, days, held: None, most: None, record: None, now }
+        let (days, without_calendar) = (ReadDays::default(), Vec::new());
+        Self {
+            before: Some(before),
+            after,
+            days,
+            without_calendar,
+            held: None,
+            most: None,
+            record: None,
+            now,
+        }
     }
 }
 
@@ -169,7 +181,7 @@ pub(super) fn record_of(
 
 /// All changes of one write, the booking's first: its position tells a lost one from the rest.
 fn changes(write: &BookingWrite<'_>) -> Result<Vec<Change>, StoreError> {
-    let BookingWrite { before, after, days, held, most, record, now } = write;
+    let BookingWrite { before, after, days, without_calendar, held, most, record, now } = write;
     let (booking, tenant) = (&after.booking, &after.booking.tenant);
     let mut changes = Vec::new();
     if let Some(before) = before {
@@ -196,6 +208,9 @@ fn changes(write: &BookingWrite<'_>) -> Result<Vec<Change>, StoreError> {
     changes.extend(lowered.map(|counter| counters::lower(tenant, counter)));
     let raised = booking.counters.iter().filter(|counter| !counted.contains(counter));
     changes.extend(raised.map(|counter| counters::raise(tenant, counter, *most)));
+    for host in without_calendar {
+        changes.push(placed_as_read(Change::check(Key::host(tenant, &host.id)), host));
+    }
     changes.extend(record.map(|record| idempotency::put(tenant, record, *now)).transpose()?);
     Ok(changes)
 }

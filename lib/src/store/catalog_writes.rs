@@ -10,11 +10,14 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::change::Change;
+use super::integrations::settings_change;
 use super::item::{diff, number, text, write};
 use super::key::Key;
-use super::{Item, Store, StoreError};
+use super::placing::placed_as_read;
+use super::{Item, Store, StoreError, jobs};
 use crate::domain::{
-    EventType, Host, HostId, HostItems, HostSchedule, IntegrationStatus, ScheduleId, Tenant, TenantSettings,
+    EventType, Host, HostId, HostItems, HostSchedule, Integration, IntegrationStatus, Job, ScheduleId,
+    Tenant, TenantSettings,
 };
 
 /// What one transaction takes, a host and its pointer left out.
@@ -62,8 +65,26 @@ impl Store {
 
     /// Changes a host's header, if it and what refers to it are still as read.
     pub async fn change_host(&self, tenant: &Tenant, before: &Host, after: &Host) -> Result<(), StoreError> {
+        self.change_host_and(tenant, before, after, None, &[]).await
+    }
+
+    /// The same beside a new job that brings its bookings' events where they belong, and changes of integrations: as they
+    /// were read and as they are to be.
+    pub async fn change_host_and(
+        &self,
+        tenant: &Tenant,
+        before: &Host,
+        after: &Host,
+        job: Option<&Job>,
+        integrations: &[(&Integration, Integration)],
+    ) -> Result<(), StoreError> {
         let change = diff(Key::host(tenant, &after.id), &write("host", before)?, &write("host", after)?);
-        let mut changes = vec![linked_as_read(change, before.revision, before.links)];
+        let change = linked_as_read(change, before.revision, before.links);
+        let mut changes = vec![if job.is_some() { placed_as_read(change, before) } else { change }];
+        changes.extend(job.map(jobs::put).transpose()?);
+        for (before, after) in integrations {
+            changes.push(settings_change(before, after.clone())?.0);
+        }
         if after.default_schedule != before.default_schedule {
             changes.push(link_schedule(tenant, &after.id, &after.default_schedule));
         }

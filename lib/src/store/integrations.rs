@@ -11,10 +11,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::change::Change;
 use super::day;
 use super::due::shard;
-use super::item::{attribute, diff, number, read_integration, seconds, text, unreadable, write};
+use super::item::{attribute, diff, number, read, read_integration, seconds, text, unreadable, write};
 use super::key::{self, Key};
+use super::placing::Placing;
 use super::{Item, Store, StoreError};
-use crate::domain::{Day, DayBits, HostId, Integration, IntegrationId, IntegrationStatus, Lease, Tenant};
+use crate::domain::{
+    AccountCalendar, CalendarRef, Day, DayBits, Host, HostId, HostItems, Integration, IntegrationId,
+    IntegrationStatus, Lease, Tenant,
+};
 
 const ACCESS: &str = "access";
 const REFRESH: &str = "refresh";
@@ -36,6 +40,15 @@ pub struct SealedTokens {
     pub access_expires_at: DateTime<Utc>,
     /// Which tokens these are.
     pub version: u64,
+}
+
+/// A host's accounts, as a push finds them.
+#[derive(Clone, Debug, Default)]
+pub struct HostAccounts {
+    /// Where the host's bookings are written.
+    pub write_to: Option<CalendarRef>,
+    /// The integrations asked about, and the one that is written to, with their tokens.
+    pub accounts: Vec<(Integration, Option<SealedTokens>)>,
 }
 
 /// What a pull has found, to be written in one piece.
@@ -75,9 +88,18 @@ impl Store {
         id: &IntegrationId,
     ) -> Result<Option<Integration>, StoreError> {
         let Some(pointer) = self.get(Key::pointer(tenant, id)).await? else { return Ok(None) };
-        let host = pointer.get("host").and_then(|host| host.as_s().ok()).and_then(|host| host.parse().ok());
-        let host: HostId = host.ok_or_else(|| unreadable("integration pointer", "its host"))?;
-        self.integration_of(tenant, &host, id).await
+        self.integration_of(tenant, &pointed_host(&pointer)?, id).await
+    }
+
+    /// The host of an integration with everything of its own; `None` when this tenant has no integration by that id.
+    pub async fn host_of_integration(
+        &self,
+        tenant: &Tenant,
+        id: &IntegrationId,
+    ) -> Result<Option<HostItems>, StoreError> {
+        let Some(pointer) = self.get(Key::pointer(tenant, id)).await? else { return Ok(None) };
+        let items = self.host(tenant, &pointed_host(&pointer)?).await?;
+        Ok(items.filter(|items| items.integration(id).is_some()))
     }
 
     /// The integration, when its host is known.
@@ -109,9 +131,14 @@ impl Store {
         &self,
         before: &Integration,
         after: Integration,
+        placing: Option<&Placing<'_>>,
     ) -> Result<Integration, StoreError> {
         let (change, after) = settings_change(before, after)?;
-        self.commit(&[change]).await?;
+        let mut changes = vec![change];
+        if let Some(placing) = placing {
+            changes.extend(placing.changes()?);
+        }
+        self.commit(&changes).await?;
         self.forget_host(&after.tenant, &after.host);
         Ok(after)
     }
@@ -123,6 +150,7 @@ impl Store {
         after: Integration,
         tokens: &SealedTokens,
         replaced: Option<&IntegrationId>,
+        placing: Option<&Placing<'_>>,
     ) -> Result<Integration, StoreError> {
         let (tenant, host) = (after.tenant.clone(), after.host.clone());
         let mut after = after;
@@ -154,9 +182,31 @@ impl Store {
             changes.push(Change::delete(Key::integration(&tenant, &host, replaced)));
             changes.push(Change::delete(Key::pointer(&tenant, replaced)));
         }
+        if let Some(placing) = placing {
+            changes.extend(placing.changes()?);
+        }
         self.commit(&changes).await?;
         self.forget_host(&tenant, &host);
         Ok(after)
+    }
+
+    /// Remembers an account's calendars as they were just listed, if nothing else has changed.
+    pub async fn remember_calendars(
+        &self,
+        integration: &Integration,
+        calendars: &[AccountCalendar],
+    ) -> Result<(), StoreError> {
+        let set = "SET calendars = :calendars, calendars_read_at = :now";
+        let change = Change::update(self.key_of(integration), set)
+            .when("#version = :version")
+            .name("#version", "version")
+            .value(":calendars", attribute("calendars", &calendars)?)
+            .value(":now", seconds(self.clock.now()))
+            .value(":version", number(integration.version));
+        match self.commit(&[change]).await {
+            Err(StoreError::Conflict(_)) => Ok(()),
+            done => done,
+        }
     }
 
     /// The integration and its sealed tokens in one read.
@@ -170,6 +220,31 @@ impl Store {
         let (integration, tokens) = read_with_tokens(item)?;
         let is_alive = integration.pending_until.is_none_or(|until| self.clock.now() < until);
         Ok(is_alive.then_some((integration, tokens)))
+    }
+
+    /// Where a host's bookings are written, and some of its integrations with their tokens. Strongly consistent.
+    pub async fn host_accounts(
+        &self,
+        tenant: &Tenant,
+        host: &HostId,
+        ids: &[&IntegrationId],
+    ) -> Result<HostAccounts, StoreError> {
+        let integrations = ids.iter().map(|id| Key::integration(tenant, host, id));
+        let keys: Vec<Key> = std::iter::once(Key::host(tenant, host)).chain(integrations).collect();
+        let mut found = HostAccounts::default();
+        for item in self.batch_of(&keys, true).await? {
+            if item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == key::HOST) {
+                found.write_to = read::<Host>("host", item)?.write_to;
+            } else {
+                found.accounts.push(read_with_tokens(item)?);
+            }
+        }
+        let unread = found.write_to.as_ref().map(|at| &at.integration).filter(|id| !ids.contains(id));
+        if let Some(id) = unread {
+            let read = self.integration_with_tokens(tenant, host, id).await?;
+            found.accounts.extend(read);
+        }
+        Ok(found)
     }
 
     /// The sealed tokens; `None` when they were erased or never came.
@@ -234,7 +309,7 @@ impl Store {
             .value(":next", number(tokens.version + 1))
         };
         let word = |status: IntegrationStatus| text(status.as_str());
-        let done = if integration.clearing {
+        let done = if integration.is_clearing() {
             // A disconnected account is still needed until its events are gone; it does not come back to life.
             let change = put("", "#status = :disconnected").value(":disconnected", word(Disconnected));
             self.commit(&[change]).await
@@ -443,11 +518,32 @@ impl Store {
         Ok(())
     }
 
+    /// Comes back to a disconnected integration that cannot be cleared yet. The lease ends with it.
+    pub async fn postpone_clearing(
+        &self,
+        integration: &Integration,
+        due_at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let set = "SET due_at = :due, due_shard = :shard REMOVE lease_id, lease_until";
+        let change = Change::update(self.key_of(integration), set)
+            .when("#status = :disconnected AND #version = :version AND attribute_exists(clearing_until)")
+            .name("#status", "status")
+            .name("#version", "version")
+            .value(":due", seconds(due_at))
+            .value(":shard", text(shard(integration.id.as_str())))
+            .value(":disconnected", text(IntegrationStatus::Disconnected.as_str()))
+            .value(":version", number(integration.version));
+        match self.commit(&[change]).await {
+            Err(StoreError::Conflict(_)) => Ok(()),
+            done => done,
+        }
+    }
+
     /// Erases the sealed tokens of a disconnected integration and ends its clearing.
     pub async fn finish_disconnect(&self, integration: &Integration) -> Result<(), StoreError> {
         let change = Change::update(
             self.key_of(integration),
-            "SET clearing = :no REMOVE #access, #refresh, access_expires_at, due_at, due_shard, \
+            "REMOVE clearing_until, keeps_events, #access, #refresh, access_expires_at, due_at, due_shard, \
              lease_id, lease_until",
         )
         .when("#status = :disconnected AND #version = :version")
@@ -455,7 +551,6 @@ impl Store {
         .name("#refresh", REFRESH)
         .name("#status", "status")
         .name("#version", "version")
-        .value(":no", attribute("flag", &false)?)
         .value(":disconnected", text(IntegrationStatus::Disconnected.as_str()))
         .value(":version", number(integration.version));
         self.commit(&[change]).await?;
@@ -467,6 +562,11 @@ impl Store {
     fn key_of(&self, integration: &Integration) -> Key {
         Key::integration(&integration.tenant, &integration.host, &integration.id)
     }
+}
+
+fn pointed_host(pointer: &Item) -> Result<HostId, StoreError> {
+    let host = pointer.get("host").and_then(|host| host.as_s().ok()).and_then(|host| host.parse().ok());
+    host.ok_or_else(|| unreadable("integration pointer", "its host"))
 }
 
 fn read_with_tokens(mut item: Item) -> Result<(Integration, Option<SealedTokens>), StoreError> {
@@ -482,7 +582,10 @@ fn read_with_tokens(mut item: Item) -> Result<(Integration, Option<SealedTokens>
     Ok((integration, tokens))
 }
 
-fn settings_change(before: &Integration, after: Integration) -> Result<(Change, Integration), StoreError> {
+pub(super) fn settings_change(
+    before: &Integration,
+    after: Integration,
+) -> Result<(Change, Integration), StoreError> {
     let mut after = after;
     after.version = before.version + 1;
     let key = Key::integration(&after.tenant, &after.host, &after.id);

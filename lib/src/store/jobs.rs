@@ -19,8 +19,7 @@ use crate::domain::{Job, JobId, Tenant};
 impl Store {
     /// Creates a job.
     pub async fn add_job(&self, job: &Job) -> Result<(), StoreError> {
-        let put = Change::put(Key::job(&job.tenant, &job.id), stored(job)?).when("attribute_not_exists(pk)");
-        self.transact(&[put]).await
+        self.transact(&[put(job)?]).await
     }
 
     /// A job, strongly consistent.
@@ -82,6 +81,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Creates a job beside what it is for.
+pub(super) fn put(job: &Job) -> Result<Change, StoreError> {
+    Ok(Change::put(Key::job(&job.tenant, &job.id), stored(job)?).when("attribute_not_exists(pk)"))
 }
 
 fn stored(job: &Job) -> Result<Item, StoreError> {

@@ -44,6 +44,7 @@ mod item;
 mod jobs;
 mod key;
 mod oauth_states;
+mod placing;
 pub mod table;
 
 use std::collections::HashMap;
@@ -65,9 +66,10 @@ pub use catalog_pages::Page;
 pub use due::{Due, DueWhat};
 pub use history::HistoryEntry;
 pub use idempotency::IdempotencyRecord;
-pub use integrations::{PullOutcome, SealedTokens};
+pub use integrations::{HostAccounts, PullOutcome, SealedTokens};
 pub use item::Image;
 pub use oauth_states::{OAuthState, StateHash};
+pub use placing::Placing;
 pub use table::{BY_TENANT_INDEX, DUE_INDEX, DUE_SHARDS, STREAMED_PREFIXES};
 
 /// An item as DynamoDB has it.

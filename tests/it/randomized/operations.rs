@@ -334,7 +334,7 @@ impl World {
         let found = store.integration_of(&self.tenant, &integration.host, &integration.id).await;
         let before = found.expect("the table").expect("the integration");
         let after = Integration { read_ok_at: None, synced: None, ..before.clone() };
-        store.change_integration(&before, after).await.expect("the table");
+        store.change_integration(&before, after, None).await.expect("the table");
         self.stale.insert(host);
         self.story.count("coverage lost");
         self.story.note(format!("{} {} lost its coverage", self.now, HOSTS[host].id));

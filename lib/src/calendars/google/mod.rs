@@ -2,8 +2,8 @@
 //! (<https://www.googleapis.com/discovery/v1/apis/calendar/v3/rest>).
 //!
 //! Busy time comes from two places. Calendars that only block are asked for free/busy, which knows recurrence,
-//! declined invitations and the rest by itself. The calendar that we write to is read event by event, because
-//! free/busy cannot leave our own events out, and subtracting their time would uncover what lies beneath them.
+//! declined invitations and the rest by itself. Calendars that have or had events of ours are read event by event,
+//! because free/busy cannot leave our own out, and subtracting their time would uncover what lies beneath them.
 
 mod errors;
 mod wire;
@@ -11,8 +11,8 @@ mod wire;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use futures::future::try_join;
-use reqwest::{Method, RequestBuilder};
+use futures::future::{join_all, try_join};
+use reqwest::{Method, RequestBuilder, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -25,7 +25,7 @@ use super::http::{Repeat, Sending};
 use super::oauth::{ClientSecret, Registration};
 use super::{
     Account, Authorize, Busy, BusyQuery, Calendar, CalendarError, CalendarId, CalendarInfo, Call, EventDraft,
-    EventId, Grant, Http, INTEGRATION_PROPERTY, Notify, OwnEvent, Placed,
+    EventId, Grant, Http, INTEGRATION_PROPERTY, Notify, Placed,
 };
 use crate::clock::Clock;
 use crate::domain::{IntegrationId, Span, Tick};
@@ -70,8 +70,7 @@ const PLACED_FIELDS: &str = "id,etag,status,start,end,htmlLink,hangoutLink,\
     conferenceData(createRequest/status/statusCode,entryPoints(entryPointType,uri))";
 
 /// What goes with every write. Below version 1, Google drops what a body says of a conference without a word.
-const WRITING: [(&str, &str); 3] =
-    [("sendUpdates", "all"), ("conferenceDataVersion", "1"), ("fields", PLACED_FIELDS)];
+const WRITING: [(&str, &str); 2] = [("conferenceDataVersion", "1"), ("fields", PLACED_FIELDS)];
 
 /// Our registration in Google's console, and where Google is.
 #[derive(Clone, Debug)]
@@ -191,7 +190,7 @@ impl Google {
     /// Free/busy of the calendars that only block.
     async fn free_busy(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError> {
         let calendars: Vec<_> =
-            query.conflicts.iter().filter(|calendar| Some(*calendar) != query.target).collect();
+            query.conflicts.iter().filter(|calendar| !query.with_own.contains(calendar)).collect();
         let mut busy = Busy::default();
         for some in calendars.chunks(CALENDARS_A_QUERY) {
             for window in pieces(query.window) {
@@ -222,21 +221,36 @@ impl Google {
         Ok(read_free_busy(&answer, calendars, window))
     }
 
-    /// The target's events: other people's when they block, and ours.
-    async fn target(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError> {
+    /// The events of the calendars that have some of ours: other people's where they block, and ours.
+    async fn events(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError> {
         let mut busy = Busy::default();
-        let Some(target) = query.target else { return Ok(busy) };
-        let mut url = self.events_url(target, query.window.start.instant());
+        for read in
+            join_all(query.with_own.iter().map(|calendar| self.events_of(call, query, calendar))).await
+        {
+            busy.extend(read?);
+        }
+        Ok(busy)
+    }
+
+    async fn events_of(
+        &self,
+        call: Call<'_>,
+        query: &BusyQuery<'_>,
+        calendar: &CalendarId,
+    ) -> Result<Busy, CalendarError> {
+        let mut busy = Busy::default();
+        let blocks = query.conflicts.contains(calendar);
+        let mut url = self.events_url(calendar, query.window.start.instant());
         url.query_pairs_mut()
             .append_pair("timeMax", &rfc3339(query.window.end.instant()))
             .append_pair("singleEvents", "true");
-        if !query.target_blocks {
+        if !blocks {
             only_of(&mut url, query.integration);
         }
         let (events, zone) = match self.list::<Event>(call, EVENT_LIST, url).await {
             Ok(listed) => listed,
             Err(error) if error.concerns_one_calendar() => {
-                busy.unreadable.push((target.clone(), error));
+                busy.unreadable.push((calendar.clone(), error));
                 return Ok(busy);
             }
             Err(error) => return Err(error),
@@ -244,14 +258,14 @@ impl Google {
         let mut all_read = true;
         for event in events {
             match event.read(zone, query.integration) {
-                Reading::Busy(span) if query.target_blocks => busy.spans.push(span.intersect(query.window)),
+                Reading::Busy(span) if blocks => busy.spans.push(span.intersect(query.window)),
                 Reading::Busy(_) | Reading::Free => {}
-                Reading::Ours(own) => busy.own.push(own),
+                Reading::Ours(own) => busy.own.push((calendar.clone(), own)),
                 Reading::Unreadable => all_read = false,
             }
         }
         if !all_read {
-            busy.unreadable.push((target.clone(), CalendarError::Unreadable));
+            busy.unreadable.push((calendar.clone(), CalendarError::Unreadable));
         }
         Ok(busy)
     }
@@ -352,7 +366,9 @@ impl Calendar for Google {
         let mut url = self.url(&["users", "me", "calendarList", "primary"]);
         url.query_pairs_mut().append_pair("fields", "id,timeZone");
         let primary: ListedCalendar = self.get(call, "/users/me/calendarList/primary", url).await?;
-        Ok(Account { email: primary.id, time_zone: primary.time_zone })
+        let default_calendar = primary.id.parse().map_err(|_malformed| CalendarError::Unreadable)?;
+        // The primary calendar goes by the account's own address.
+        Ok(Account { email: primary.id, default_calendar, time_zone: primary.time_zone })
     }
 
     async fn calendars(&self, call: Call<'_>) -> Result<Vec<CalendarInfo>, CalendarError> {
@@ -384,34 +400,10 @@ impl Calendar for Google {
         if query.window.is_empty() {
             return Ok(Busy::default());
         }
-        let (mut busy, target) = try_join(self.free_busy(call, query), self.target(call, query)).await?;
-        busy.extend(target);
+        let (mut busy, events) = try_join(self.free_busy(call, query), self.events(call, query)).await?;
+        busy.extend(events);
         busy.spans.retain(|span| !span.is_empty());
         Ok(busy)
-    }
-
-    /// Series are not expanded: one that an owner made of an event of ours is still that event, and it might
-    /// have no end.
-    async fn own_events(
-        &self,
-        call: Call<'_>,
-        calendar: &CalendarId,
-        integration: &IntegrationId,
-        from: DateTime<Utc>,
-    ) -> Result<Vec<OwnEvent>, CalendarError> {
-        let mut url = self.events_url(calendar, from);
-        only_of(&mut url, integration);
-        let (events, zone) = self.list::<Event>(call, EVENT_LIST, url).await?;
-        let mut own = Vec::new();
-        for event in events {
-            match event.read(zone, integration) {
-                Reading::Ours(event) => own.push(event),
-                // Copies made by hand carry the marks too.
-                Reading::Busy(_) | Reading::Free => {}
-                Reading::Unreadable => return Err(CalendarError::Unreadable),
-            }
-        }
-        Ok(own)
     }
 
     async fn event(
@@ -441,10 +433,10 @@ impl Calendar for Google {
         call: Call<'_>,
         calendar: &CalendarId,
         draft: &EventDraft,
+        notify: Notify,
     ) -> Result<Placed, CalendarError> {
         let mut url = self.url(&["calendars", calendar.as_str(), "events"]);
-        // The calendar tells the guest; an event without one has nobody to tell.
-        url.query_pairs_mut().extend_pairs(WRITING);
+        url.query_pairs_mut().append_pair("sendUpdates", send_updates(notify)).extend_pairs(WRITING);
         let request = self.request(call, Method::POST, url).json(&wire::insert_body(draft));
         self.http.send(request, Self::sending(call, EVENTS), json::<Event>).await?.placed(None)
     }
@@ -455,9 +447,10 @@ impl Calendar for Google {
         calendar: &CalendarId,
         id: &EventId,
         draft: &EventDraft,
+        notify: Notify,
     ) -> Result<Placed, CalendarError> {
         let mut url = self.event_url(calendar, id);
-        url.query_pairs_mut().extend_pairs(WRITING);
+        url.query_pairs_mut().append_pair("sendUpdates", send_updates(notify)).extend_pairs(WRITING);
         let request = self.request(call, Method::PATCH, url).json(&wire::patch_body(draft));
         let refused = match self.http.send(request, Self::sending(call, EVENT), json::<Event>).await {
             Ok(event) => return event.placed(None),
@@ -477,15 +470,25 @@ impl Calendar for Google {
         call: Call<'_>,
         calendar: &CalendarId,
         id: &EventId,
+        etag: Option<&str>,
         notify: Notify,
     ) -> Result<(), CalendarError> {
         let mut url = self.event_url(calendar, id);
-        let updates = match notify {
-            Notify::Guests => "all",
-            Notify::Nobody => "none",
+        url.query_pairs_mut().append_pair("sendUpdates", send_updates(notify));
+        let request = self.request(call, Method::DELETE, url);
+        let request = match etag {
+            Some(etag) => request.header(header::IF_MATCH, etag),
+            None => request,
         };
-        url.query_pairs_mut().append_pair("sendUpdates", updates);
-        self.http.send(self.request(call, Method::DELETE, url), Self::sending(call, EVENT), done).await
+        self.http.send(request, Self::sending(call, EVENT), done).await
+    }
+}
+
+/// Google's word for who hears of a write.
+fn send_updates(notify: Notify) -> &'static str {
+    match notify {
+        Notify::Guests => "all",
+        Notify::Nobody => "none",
     }
 }
 

@@ -68,9 +68,16 @@ fn ours(mut event: Value) -> Value {
     event
 }
 
-async fn busy_of(server: &Loopback, target: Option<&CalendarId>, conflicts: &[CalendarId]) -> Busy {
-    let query =
-        BusyQuery { window: today(), target, target_blocks: true, conflicts, integration: &integration() };
+/// Of a calendar with events of ours, which blocks, too, and of others that block.
+async fn busy_of(server: &Loopback, with_own: Option<&CalendarId>, others: &[CalendarId]) -> Busy {
+    let with_own = with_own.into_iter().cloned().collect::<Vec<_>>();
+    let conflicts = [with_own.as_slice(), others].concat();
+    let query = BusyQuery {
+        window: today(),
+        conflicts: &conflicts,
+        with_own: &with_own,
+        integration: &integration(),
+    };
     google(server).busy(call(&access()), &query).await.unwrap()
 }
 
@@ -197,7 +204,7 @@ async fn our_events_are_kept_apart_from_other_peoples() {
         ]
     );
     assert_eq!(busy.own.len(), 1);
-    assert_eq!(busy.own[0].key.booking, "bkg_ada1".parse::<BookingId>().unwrap());
+    assert_eq!(busy.own[0].1.key.booking, "bkg_ada1".parse::<BookingId>().unwrap());
     assert!(busy.unreadable.is_empty());
     let request = &server.requests()[0];
     for part in
@@ -244,9 +251,8 @@ async fn a_refused_token_is_an_error_of_the_account() {
     let server = Loopback::start(vec![Reply::status(401)]);
     let query = BusyQuery {
         window: today(),
-        target: Some(&target),
-        target_blocks: true,
-        conflicts: &[],
+        conflicts: std::slice::from_ref(&target),
+        with_own: std::slice::from_ref(&target),
         integration: &integration(),
     };
     let answer = google(&server).busy(call(&access()), &query).await;
@@ -263,9 +269,8 @@ async fn a_target_that_does_not_block_gives_only_our_events() {
     let server = Loopback::start(vec![reply(&events(&items, None))]);
     let query = BusyQuery {
         window: today(),
-        target: Some(&target),
-        target_blocks: false,
         conflicts: &[],
+        with_own: std::slice::from_ref(&target),
         integration: &integration(),
     };
     let busy = google(&server).busy(call(&access()), &query).await.unwrap();
@@ -311,13 +316,8 @@ async fn free_busy_asks_about_fifty_calendars_at_a_time_and_never_about_the_targ
     let conflicts: Vec<_> = (0..52).map(|number| calendar(&format!("c{number:02}"))).collect();
     let answer = || reply(&json!({ "calendars": {} }));
     let server = Loopback::start(vec![answer(), answer()]);
-    let query = BusyQuery {
-        window: today(),
-        target: None,
-        target_blocks: true,
-        conflicts: &conflicts,
-        integration: &integration(),
-    };
+    let query =
+        BusyQuery { window: today(), conflicts: &conflicts, with_own: &[], integration: &integration() };
     let google = google(&server);
     let busy = google.busy(call(&access()), &query).await.unwrap();
     assert_eq!(busy.unreadable.len(), 52);
@@ -325,7 +325,7 @@ async fn free_busy_asks_about_fifty_calendars_at_a_time_and_never_about_the_targ
         server.requests().iter().map(|request| request.matches(r#"{"id":"#).count()).collect();
     assert_eq!(asked, [50, 2]);
 
-    let query = BusyQuery { target: conflicts.first(), conflicts: &conflicts[..1], ..query };
+    let query = BusyQuery { with_own: &conflicts[..1], conflicts: &conflicts[..1], ..query };
     let busy = google.free_busy(call(&access()), &query).await.unwrap();
     assert!(busy.unreadable.is_empty());
     assert_eq!(server.requests().len(), 2);
@@ -362,8 +362,9 @@ async fn an_insert_whose_answer_was_lost_meets_itself_as_a_conflict() {
         Reply::Cut,
         Reply::answer(409, r#"{"error":{"code":409,"errors":[{"domain":"global","reason":"duplicate"}]}}"#),
     ]);
-    let inserted =
-        google(&server).insert_event(call(&access()), &calendar("ada@example.com"), &draft()).await;
+    let inserted = google(&server)
+        .insert_event(call(&access()), &calendar("ada@example.com"), &draft(), Notify::Guests)
+        .await;
     assert_eq!(inserted, Err(CalendarError::Conflict));
     assert!(server.requests().iter().all(|request| request.contains(r#""id":"hfada1h61646131g1""#)));
 }
@@ -375,16 +376,19 @@ async fn writes_go_to_the_event_by_its_id() {
     let server =
         Loopback::start(vec![reply(&placed), reply(&placed), Reply::status(204), Reply::status(410)]);
     let (google, target, access) = (google(&server), calendar("ada@example.com"), access());
-    let inserted = google.insert_event(call(&access), &target, &draft()).await.unwrap();
+    let inserted = google.insert_event(call(&access), &target, &draft(), Notify::Guests).await.unwrap();
     assert_eq!((inserted.starts_at, inserted.etag.as_deref()), (draft().starts_at, Some("\"3\"")));
     // The event is the one named, whatever the draft's own key.
     let mut other = draft();
     other.key.booking = "bkg_ada2".parse().unwrap();
     other.key.generation = 4;
-    assert_eq!(google.update_event(call(&access), &target, &id(), &other).await, Ok(inserted));
-    assert_eq!(google.delete_event(call(&access), &target, &id(), Notify::Guests).await, Ok(()));
     assert_eq!(
-        google.delete_event(call(&access), &target, &id(), Notify::Guests).await,
+        google.update_event(call(&access), &target, &id(), &other, Notify::Guests).await,
+        Ok(inserted)
+    );
+    assert_eq!(google.delete_event(call(&access), &target, &id(), None, Notify::Guests).await, Ok(()));
+    assert_eq!(
+        google.delete_event(call(&access), &target, &id(), None, Notify::Guests).await,
         Err(CalendarError::Gone)
     );
     let requests = server.requests();
@@ -410,26 +414,15 @@ async fn a_whole_day_event_is_read_in_the_zone_of_its_calendar() {
 }
 
 #[tokio::test]
-async fn own_events_are_listed_without_copies() {
-    let items = json!([
-        ours(event("hfada1h61646131g0", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z")),
-        ours(event("copied", "2026-11-20T11:00:00Z", "2026-11-20T11:30:00Z")),
-    ]);
-    let server = Loopback::start(vec![reply(&events(&items, None))]);
-    let target = calendar("ada@example.com");
-    let from = at("2026-11-20T00:00:00Z");
-    let own = google(&server).own_events(call(&access()), &target, &integration(), from).await.unwrap();
-    assert_eq!(own.iter().map(|event| event.key.generation).collect::<Vec<_>>(), [0]);
-    assert!(!server.requests()[0].contains("singleEvents"));
-}
-
-#[tokio::test]
 async fn the_account_is_its_primary_calendar() {
     let server =
         Loopback::start(vec![reply(&json!({ "id": "ada@example.com", "timeZone": "Europe/London" }))]);
     let account = google(&server).account(call(&access())).await.unwrap();
-    let expected =
-        Account { email: "ada@example.com".to_owned(), time_zone: Some("Europe/London".to_owned()) };
+    let expected = Account {
+        email: "ada@example.com".to_owned(),
+        default_calendar: calendar("ada@example.com"),
+        time_zone: Some("Europe/London".to_owned()),
+    };
     assert_eq!(account, expected);
 }
 
@@ -448,7 +441,7 @@ async fn a_change_that_is_forbidden_because_the_event_was_deleted_says_that_it_i
     ] {
         let server = Loopback::start(vec![forbidden(), reply(&standing)]);
         assert_eq!(
-            google(&server).update_event(call(&access()), &target, &id(), &other).await,
+            google(&server).update_event(call(&access()), &target, &id(), &other, Notify::Guests).await,
             Err(expected)
         );
         let path = "/calendar/v3/calendars/ada@example.com/events/hfada1h61646131g1";
@@ -488,7 +481,10 @@ async fn the_log_names_the_route_and_nothing_that_anybody_keeps_to_themselves() 
     let deadline = call(&access()).deadline;
     google.exchange(&"4/code".into(), &"proof".into(), "https://book.example/back", deadline).await.unwrap();
     google.revoke(&"1//given".into(), deadline).await.unwrap_err();
-    google.insert_event(call(&access()), &calendar("ada@example.com"), &draft()).await.unwrap();
+    google
+        .insert_event(call(&access()), &calendar("ada@example.com"), &draft(), Notify::Guests)
+        .await
+        .unwrap();
     drop(guard);
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

@@ -15,8 +15,8 @@ use super::place::{Placement, Rules, Taking, place};
 use super::request::{BookRequest, Wanted, bookable_event_type};
 use crate::app::App;
 use crate::domain::{
-    AgendaEntry, Booking, BookingId, BookingRecord, BookingStatus, CalendarRef, Claim, EventType, HostItems,
-    Lease, Scope, Span, Tenant, TenantSettings, Terms,
+    AgendaEntry, Booking, BookingId, BookingRecord, BookingStatus, Claim, EventType, HostItems, Lease, Scope,
+    Span, Tenant, TenantSettings, Terms,
 };
 use crate::flows::change::change;
 use crate::flows::idempotency::{IdempotencyKey, IdempotentRequest, idempotent};
@@ -199,6 +199,7 @@ impl NewBooking<'_> {
             before: None,
             after: &record,
             days: available.days(),
+            without_calendar: available.without_calendar(&record),
             held: held.map(HoldToken::owner),
             most: parts.event_type.max_per_day,
             record: idempotency.as_ref(),
@@ -251,8 +252,9 @@ impl NewBooking<'_> {
     ) -> BookingRecord {
         let booking = self.booking(parts, available, now);
         let entry = |host| {
-            let items = available.host(host).filter(|_| self.request.sync_to_calendar);
-            AgendaEntry::first(&booking, host, items.and_then(write_to)).with_work(&booking, lease, now)
+            let write_to = available.host(host).and_then(HostItems::write_to).cloned();
+            let entry = AgendaEntry::first(&booking, host, self.request.sync_to_calendar, write_to);
+            entry.with_work(&booking, lease, now)
         };
         let entries = parts.claim.hosts().map(entry).collect();
         BookingRecord { booking, entries }
@@ -334,14 +336,6 @@ fn terms(parts: &Parts<'_>, available: &JointAvailability) -> Terms {
         cancel_notice: event_type.cancel_notice,
         reschedule_notice: event_type.reschedule_notice,
     }
-}
-
-/// Where a new booking of this host is written: the first active integration that has a target calendar.
-fn write_to(host: &HostItems) -> Option<CalendarRef> {
-    host.active().find_map(|integration| {
-        let calendar = integration.target_calendar.clone()?;
-        Some(CalendarRef { integration: integration.id.clone(), calendar })
-    })
 }
 
 /// Fetches the signing key before anything is written: a booking whose answer cannot be given would have an owner who

@@ -130,10 +130,11 @@ async fn shift_once(
         let lease = request_lease(now);
         let mut moved = booking.moved(slot, claim.clone(), scope.actor());
         moved.counters = available.counters(&available.by_existing_hours(agreed), slot.start);
-        let after = before.followed_by(moved, &lease, now);
+        let after = available.written_to(before).followed_by(moved, &lease, now);
         let record = idempotent.map(|request| request.record("", now));
         let write = BookingWrite {
             days: available.days(),
+            without_calendar: available.without_calendar(&after),
             most: agreed.max_per_day,
             record: record.as_ref(),
             ..BookingWrite::of(before, &after, now)

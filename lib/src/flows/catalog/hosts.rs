@@ -5,10 +5,11 @@ use chrono::TimeDelta;
 use super::{CatalogError, Expected, Removed, named, new_id};
 use crate::app::App;
 use crate::domain::{
-    AgendaEntry, Host, HostId, HostItems, HostSchedule, IntegrationStatus, Schedule, ScheduleId, Scope,
-    Tenant, Tick, Ticks, Week,
+    AgendaEntry, CalendarRef, Host, HostId, HostItems, HostSchedule, Integration, IntegrationStatus,
+    Schedule, ScheduleId, Scope, Tenant, Tick, Ticks, Week,
 };
 use crate::flows::change::{change, unless_lost};
+use crate::flows::jobs::place_events::placing_job;
 use crate::store::{Page, StoreError};
 
 const FIRST_SCHEDULE: &str = "Working hours";
@@ -66,6 +67,8 @@ pub async fn add_host(app: &App, tenant: &Tenant, new: &NewHost) -> Result<Host,
         name: new.name.clone(),
         email: new.email.clone(),
         default_schedule: schedule.clone(),
+        write_to: None,
+        placing: None,
         archived: false,
         links: 0,
         revision: 1,
@@ -110,9 +113,40 @@ pub async fn change_host(
             check_unused(app, tenant, &items).await?;
         }
         after.revision += 1;
-        Ok(unless_lost(app.store.change_host(tenant, before, &after).await)?.map(|()| after))
+        let (mut job, mut integrations) = (None, Vec::new());
+        if after.write_to != before.write_to {
+            let placing = placing_job(app, scope, id)?;
+            after.placing = Some(placing.id.clone());
+            job = Some(placing);
+            integrations.extend(now_with_events(app, &items, after.write_to.as_ref())?);
+        }
+        let done = app.store.change_host_and(tenant, before, &after, job.as_ref(), &integrations).await;
+        Ok(unless_lost(done)?.map(|()| after))
     })
     .await
+}
+
+/// The integration that bookings come to be written to, if that makes it read another calendar event by event: as it is,
+/// and as it is to be.
+fn now_with_events<'a>(
+    app: &App,
+    items: &'a HostItems,
+    write_to: Option<&CalendarRef>,
+) -> Result<Option<(&'a Integration, Integration)>, CatalogError> {
+    let Some(at) = write_to else { return Ok(None) };
+    let found = items.integration(&at.integration).filter(|found| found.is_live());
+    let before = found.ok_or(CatalogError::UnknownCalendar)?;
+    let calendar = before.calendars.iter().find(|calendar| calendar.id == at.calendar);
+    if !calendar.ok_or(CatalogError::UnknownCalendar)?.writable {
+        return Err(CatalogError::ReadOnlyCalendar);
+    }
+    let mut after = before.clone();
+    after.add_event_calendar(&at.calendar);
+    if after == *before {
+        return Ok(None);
+    }
+    after.due_at = before.is_active().then(|| app.clock.now());
+    Ok(Some((before, after)))
 }
 
 /// Removes a host whom nothing needs any more, or archives one whom past bookings refer to. While there are bookings to
@@ -162,8 +196,10 @@ pub(super) async fn first_upcoming(
 /// `store::catalog_writes`.
 async fn check_unused(app: &App, tenant: &Tenant, items: &HostItems) -> Result<(), CatalogError> {
     let is_over = |status| matches!(status, IntegrationStatus::Disconnected);
-    let integrations =
-        items.integrations.iter().filter(|integration| !is_over(integration.status) || integration.clearing);
+    let integrations = items
+        .integrations
+        .iter()
+        .filter(|integration| !is_over(integration.status) || integration.is_clearing());
     let event_types = app.store.event_types_strong(tenant).await?;
     let live = event_types.iter().filter(|found| found.hosts.contains(&items.host.id) && !found.archived);
     let booked = first_upcoming(app, tenant, &items.host.id, |_| true).await?;

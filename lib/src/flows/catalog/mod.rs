@@ -78,6 +78,12 @@ pub enum CatalogError {
         /// The field that names it.
         field: &'static str,
     },
+    /// The host has no connected account with this calendar.
+    #[error("the host has no connected account with this calendar")]
+    UnknownCalendar,
+    /// Bookings cannot be written to this calendar.
+    #[error("the account may not write to this calendar")]
+    ReadOnlyCalendar,
     /// Only an admin may do this.
     #[error("this takes the role `admin`")]
     Forbidden,

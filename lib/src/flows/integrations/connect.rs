@@ -17,13 +17,19 @@ use url::Url;
 
 use crate::app::App;
 use crate::calendars::oauth::Pkce;
-use crate::calendars::{Authorize, Calendar, CalendarError, Call, Grant};
-use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Provider, Scope, Tenant};
+use crate::calendars::{Account, Authorize, Calendar, CalendarError, CalendarId, Call, Grant};
+use crate::domain::{
+    AccountCalendar, CalendarRef, HostId, Integration, IntegrationId, IntegrationStatus, Job, Provider,
+    Scope, Tenant,
+};
 use crate::flows::change::{change, unless_lost};
+use crate::flows::integrations::known_calendars;
 use crate::flows::integrations::session::{AccessError, seal, seal_grant, unseal};
 use crate::flows::integrations::settings::read_soon;
+use crate::flows::jobs::place_events::placing_job;
+use crate::flows::jobs::run::run_within;
 use crate::flows::keys::KeyError;
-use crate::store::{OAuthState, StateHash, StoreError};
+use crate::store::{OAuthState, Placing, StateHash, StoreError};
 use crate::vault::VaultError;
 
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
@@ -205,7 +211,7 @@ pub async fn finish_connect(
     };
     // Of no use, but not given back: revoking one token ends all of the account's, and it may be connected already.
     usable(calendar, &grant)?;
-    let account = calendar.account(Call { access: &grant.access, deadline }).await?.email;
+    let account = calendar.account(Call { access: &grant.access, deadline }).await?;
     let is_same_browser =
         cookie.is_some_and(|cookie| StateHash::of(cookie).to_string() == round_trip.cookie_hash);
     if is_same_browser {
@@ -221,13 +227,14 @@ pub async fn approve_connect(app: &App, provider: Provider, token: &str) -> Resu
     let kept = unseal_state(app, &hash, GRANT, &round_trip).await?;
     let kept: KeptGrant =
         serde_json::from_str(kept.expose_secret()).map_err(|_not_a_grant| ConnectError::UnknownState)?;
+    let account = Account { email: kept.account, default_calendar: kept.default_calendar, time_zone: None };
     let grant = Grant {
         access: kept.access.into(),
         refresh: Some(kept.refresh.into()),
         expires_at: kept.expires_at,
         scopes: Vec::new(),
     };
-    connect(app, &round_trip, &grant, kept.account).await
+    connect(app, &round_trip, &grant, account).await
 }
 
 /// A grant while its click is awaited; never stored but sealed.
@@ -237,20 +244,22 @@ struct KeptGrant {
     refresh: String,
     expires_at: DateTime<Utc>,
     account: String,
+    default_calendar: CalendarId,
 }
 
 async fn await_click(
     app: &App,
     round_trip: OAuthState,
     grant: &Grant,
-    account: String,
+    account: Account,
 ) -> Result<Arrival, ConnectError> {
     let refresh = grant.refresh.as_ref().ok_or(ConnectError::NoRefreshToken)?;
     let kept = KeptGrant {
         access: grant.access.expose_secret().to_owned(),
         refresh: refresh.expose_secret().to_owned(),
         expires_at: grant.expires_at,
-        account: account.clone(),
+        account: account.email.clone(),
+        default_calendar: account.default_calendar,
     };
     let kept: SecretString =
         serde_json::to_string(&kept).map_err(|_unwritable| ConnectError::UnknownState)?.into();
@@ -261,7 +270,13 @@ async fn await_click(
     let sealed = seal(app, &tenant, &hash.to_string(), GRANT, &kept).await?;
     app.store.put_oauth_state(&hash, &OAuthState { sealed, ..round_trip }).await?;
     let host = app.store.host(&tenant, &host).await?.ok_or(ConnectError::UnknownHost)?;
-    Ok(Arrival::AwaitsClick(Question { tenant, host_name: host.host.name, account, token, return_to }))
+    Ok(Arrival::AwaitsClick(Question {
+        tenant,
+        host_name: host.host.name,
+        account: account.email,
+        token,
+        return_to,
+    }))
 }
 
 fn usable(calendar: &dyn Calendar, grant: &Grant) -> Result<(), ConnectError> {
@@ -275,15 +290,18 @@ fn usable(calendar: &dyn Calendar, grant: &Grant) -> Result<(), ConnectError> {
     Ok(())
 }
 
-/// Stores the account, again and again while polls and changes come in between.
+/// Stores the account, reads its calendars for the first time, and brings the events of the host's bookings there if
+/// that is where they belong now.
 async fn connect(
     app: &App,
     round_trip: &OAuthState,
     grant: &Grant,
-    account: String,
+    account: Account,
 ) -> Result<Connected, ConnectError> {
-    let integration = store_account(app, round_trip, grant, &account).await?;
+    let known = list_calendars(app, round_trip.provider, grant).await;
+    let (integration, job) = store_account(app, round_trip, grant, &account, known.as_deref()).await?;
     read_soon(app, &integration).await;
+    run_within(app, job).await;
     let (tenant, id) = (&round_trip.tenant, &integration.id);
     let integration = app.store.integration(tenant, id).await?.unwrap_or(integration);
     Ok(Connected { integration, return_to: round_trip.return_to.clone() })
@@ -294,8 +312,10 @@ async fn store_account(
     app: &App,
     round_trip: &OAuthState,
     grant: &Grant,
-    account: &str,
-) -> Result<Integration, ConnectError> {
+    account: &Account,
+    known_calendars: Option<&[AccountCalendar]>,
+) -> Result<(Integration, Job), ConnectError> {
+    let scope = Scope::Tenant(round_trip.tenant.clone());
     change(async || {
         let items = app.store.host(&round_trip.tenant, &round_trip.host).await?;
         let items = items.ok_or(ConnectError::UnknownHost)?;
@@ -305,32 +325,71 @@ async fn store_account(
         };
         let waiting = items.integrations.iter().find(waits).ok_or(ConnectError::UnknownState)?;
         let known = items.integrations.iter().find(|integration| {
-            integration.provider == round_trip.provider && integration.account.as_deref() == Some(account)
+            integration.provider == round_trip.provider
+                && integration.account.as_deref() == Some(account.email.as_str())
         });
         let before = known.unwrap_or(waiting);
         let tokens = seal_grant(app, before, grant, None, before.token_version).await?;
         let replaced = known.map(|_| &waiting.id);
-        let after = connected(app, before, account);
-        Ok(unless_lost(app.store.connect_integration(before, after, &tokens, replaced).await)?)
+        let mut after = connected(app, before, account, known_calendars);
+        // The first account takes the host's bookings, and so does one in place of another that is gone.
+        let is_first = items.is_first(&after.id) && !before.is_live();
+        let takes_bookings = !items.has_live_write_to() && (items.host.write_to.is_some() || is_first);
+        let write_to =
+            if takes_bookings && items.host.write_to.as_ref().is_none_or(|at| at.integration != after.id) {
+                let calendar = account.default_calendar.as_str().to_owned();
+                after.add_event_calendar(&calendar);
+                Some(CalendarRef { integration: after.id.clone(), calendar })
+            } else {
+                items.host.write_to.clone()
+            };
+        let job = placing_job(app, &scope, &round_trip.host)?;
+        let placing = Placing { host: &items.host, write_to, job: &job };
+        let done = app.store.connect_integration(before, after, &tokens, replaced, Some(&placing)).await;
+        Ok(unless_lost(done)?.map(|integration| (integration, job)))
     })
     .await
 }
 
-fn connected(app: &App, before: &Integration, account: &str) -> Integration {
+/// The calendars of a new account. That it is connected does not depend on this: what cannot be listed now is listed with
+/// the next reading.
+async fn list_calendars(app: &App, provider: Provider, grant: &Grant) -> Option<Vec<AccountCalendar>> {
+    let calendar = app.calendars.of(provider)?;
+    let deadline = Instant::now() + WITHIN;
+    match calendar.calendars(Call { access: &grant.access, deadline }).await {
+        Ok(listed) => Some(known_calendars(&listed)),
+        Err(error) => {
+            tracing::warn!(%error, "the calendars of a new account were not listed");
+            None
+        }
+    }
+}
+
+fn connected(
+    app: &App,
+    before: &Integration,
+    account: &Account,
+    known_calendars: Option<&[AccountCalendar]>,
+) -> Integration {
     let mut after = before.clone();
     if !before.is_active() {
         after.synced = None;
         after.read_ok_at = None;
     }
-    if before.target_calendar.is_none() {
-        // The primary calendar goes by the account's own name.
-        after.target_calendar = Some(account.to_owned());
-        after.conflict_calendars = vec![account.to_owned()];
+    let default = account.default_calendar.as_str();
+    if before.account.is_none() {
+        after.conflict_calendars = vec![default.to_owned()];
+        after.calendars = vec![AccountCalendar { id: default.to_owned(), writable: true }];
     }
-    after.account = Some(account.to_owned());
+    after.calendars_read_at = known_calendars.map(|_| app.clock.now());
+    if let Some(known) = known_calendars {
+        after.calendars = known.to_vec();
+    }
+    after.account = Some(account.email.clone());
     after.status = IntegrationStatus::Connected;
     after.enabled = true;
-    after.clearing = false;
+    after.clearing_until = None;
+    after.keeps_events = false;
     after.failures = 0;
     after.last_error = None;
     after.due_at = Some(app.clock.now());
@@ -391,8 +450,10 @@ fn pending(
         account: None,
         status: IntegrationStatus::Pending,
         enabled: true,
-        target_calendar: None,
+        calendars: Vec::new(),
+        calendars_read_at: None,
         conflict_calendars: Vec::new(),
+        event_calendars: Vec::new(),
         version: 1,
         token_version: 0,
         synced: None,
@@ -404,7 +465,8 @@ fn pending(
         due_at: None,
         pending_until: Some(until),
         access_expires_at: None,
-        clearing: false,
+        clearing_until: None,
+        keeps_events: false,
     })
 }
 

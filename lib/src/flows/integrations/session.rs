@@ -45,7 +45,7 @@ pub enum AccessError {
 /// A provider's account with a token that works, for as long as one act takes.
 pub(in crate::flows) struct Session<'a> {
     app: &'a App,
-    integration: &'a Integration,
+    integration: Integration,
     /// The provider's verbs.
     pub(in crate::flows) calendar: &'a dyn Calendar,
     access: SecretString,
@@ -58,7 +58,7 @@ impl<'a> Session<'a> {
     /// Opens the account of an integration.
     pub(in crate::flows) async fn open(
         app: &'a App,
-        integration: &'a Integration,
+        integration: &Integration,
         deadline: Instant,
     ) -> Result<Self, AccessError> {
         Self::open_with(app, integration, None, deadline).await
@@ -67,12 +67,13 @@ impl<'a> Session<'a> {
     /// The same with the tokens that were read beside the integration.
     pub(in crate::flows) async fn open_with(
         app: &'a App,
-        integration: &'a Integration,
+        integration: &Integration,
         tokens: Option<SealedTokens>,
         deadline: Instant,
     ) -> Result<Self, AccessError> {
         let calendar = app.calendars.of(integration.provider).ok_or(CalendarError::Unreachable)?;
         let (access, version) = access_token(app, calendar, integration, deadline, tokens, None).await?;
+        let integration = integration.clone();
         Ok(Self { app, integration, calendar, access, version, deadline, renewed: false })
     }
 
@@ -85,13 +86,13 @@ impl<'a> Session<'a> {
     pub(in crate::flows) async fn renew(&mut self) -> Result<bool, AccessError> {
         if self.renewed {
             // A token just made is refused as well: the grant is worth nothing.
-            self.app.store.mark_needs_reauth(self.integration, self.version, REVOKED).await?;
+            self.app.store.mark_needs_reauth(&self.integration, self.version, REVOKED).await?;
             return Ok(false);
         }
         self.renewed = true;
         let refused = Some(self.version);
         (self.access, self.version) =
-            access_token(self.app, self.calendar, self.integration, self.deadline, None, refused).await?;
+            access_token(self.app, self.calendar, &self.integration, self.deadline, None, refused).await?;
         Ok(true)
     }
 }

@@ -7,20 +7,41 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::calendars::CalendarInfo;
-use crate::domain::{HostId, Integration, IntegrationId, IntegrationStatus, Scope};
+use crate::domain::{
+    CalendarRef, Host, HostId, HostItems, Integration, IntegrationId, IntegrationStatus, Scope,
+};
 use crate::flows::change::{change, unless_lost};
+use crate::flows::integrations::known_calendars;
 use crate::flows::integrations::session::{AccessError, Session, through};
+use crate::flows::jobs::place_events::placing_job;
+use crate::flows::jobs::run::run_within;
 use crate::flows::sync::pull::{PullError, Pulled, pull};
-use crate::store::StoreError;
+use crate::store::{Placing, StoreError};
 
 const WITHIN: Duration = Duration::from_secs(8);
 /// More calendars than anybody has; what one free/busy question may name.
 const MOST_CALENDARS: usize = 50;
 
+/// An integration as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntegrationDetails {
+    /// The integration.
+    pub integration: Integration,
+    /// Which of its calendars its host's bookings are written to, if one of them is.
+    pub target_calendar: Option<String>,
+}
+
+impl IntegrationDetails {
+    fn new(integration: Integration, host: &Host) -> Self {
+        let write_to = host.write_to.as_ref().filter(|at| at.integration == integration.id);
+        Self { target_calendar: write_to.map(|at| at.calendar.clone()), integration }
+    }
+}
+
 /// What may be changed. `None` leaves a setting as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Where bookings are written.
+    /// The calendar of this account that the host's bookings are written to.
     pub target_calendar: Option<String>,
     /// Whose events block.
     pub conflict_calendars: Option<Vec<String>>,
@@ -68,7 +89,7 @@ pub async fn list_integrations(
     app: &App,
     scope: &Scope,
     host: Option<&HostId>,
-) -> Result<Vec<Integration>, IntegrationError> {
+) -> Result<Vec<IntegrationDetails>, IntegrationError> {
     let tenant = scope.tenant();
     let host = host.or(scope.only_host());
     if host.is_some_and(|host| !scope.covers_host(host)) {
@@ -81,7 +102,9 @@ pub async fn list_integrations(
     let mut all = Vec::new();
     for id in hosts {
         match app.store.host(tenant, &id).await? {
-            Some(items) => all.extend(items.integrations),
+            Some(HostItems { host, integrations, .. }) => {
+                all.extend(integrations.into_iter().map(|found| IntegrationDetails::new(found, &host)));
+            }
             None if host.is_some() => return Err(IntegrationError::UnknownHost),
             None => {}
         }
@@ -94,10 +117,21 @@ pub async fn find_integration(
     app: &App,
     scope: &Scope,
     id: &IntegrationId,
-) -> Result<Integration, IntegrationError> {
-    let tenant = scope.tenant();
-    let found = app.store.integration(tenant, id).await?;
-    found.filter(|integration| scope.covers_host(&integration.host)).ok_or(IntegrationError::Unknown)
+) -> Result<IntegrationDetails, IntegrationError> {
+    let (integration, items) = with_host(app, scope, id).await?;
+    Ok(IntegrationDetails::new(integration, &items.host))
+}
+
+/// One integration within reach, with its host.
+async fn with_host(
+    app: &App,
+    scope: &Scope,
+    id: &IntegrationId,
+) -> Result<(Integration, HostItems), IntegrationError> {
+    let found = app.store.host_of_integration(scope.tenant(), id).await?;
+    let items = found.filter(|items| scope.covers_host(&items.host.id)).ok_or(IntegrationError::Unknown)?;
+    let integration = items.integration(id).cloned().ok_or(IntegrationError::Unknown)?;
+    Ok((integration, items))
 }
 
 /// The calendars of its account, asked of the provider.
@@ -106,7 +140,7 @@ pub async fn list_calendars(
     scope: &Scope,
     id: &IntegrationId,
 ) -> Result<Vec<CalendarInfo>, IntegrationError> {
-    let integration = find_integration(app, scope, id).await?;
+    let (integration, _) = with_host(app, scope, id).await?;
     calendars_of(app, &integration).await
 }
 
@@ -118,7 +152,12 @@ async fn calendars_of(app: &App, integration: &Integration) -> Result<Vec<Calend
         | IntegrationStatus::NeedsReauth) => return Err(IntegrationError::NotConnected(other)),
     }
     let mut session = Session::open(app, integration, Instant::now() + WITHIN).await?;
-    Ok(through!(session, calendars())?)
+    let listed = through!(session, calendars())?;
+    let known = known_calendars(&listed);
+    if known != integration.calendars {
+        app.store.remember_calendars(integration, &known).await?;
+    }
+    Ok(listed)
 }
 
 /// Changes settings. Other calendars, or switching on again, make what was read void: nothing is offered until
@@ -128,15 +167,24 @@ pub async fn change_settings(
     scope: &Scope,
     id: &IntegrationId,
     settings: &Settings,
-) -> Result<Integration, IntegrationError> {
-    let found = find_integration(app, scope, id).await?;
+) -> Result<IntegrationDetails, IntegrationError> {
+    let (found, _) = with_host(app, scope, id).await?;
     if matches!(found.status, IntegrationStatus::Disconnected | IntegrationStatus::Pending) {
         return Err(IntegrationError::NotConnected(found.status));
     }
     if settings.target_calendar.is_some() || settings.conflict_calendars.is_some() {
         check_calendars(settings, &calendars_of(app, &found).await?)?;
     }
-    let changed = change_integration(app, scope, id, |integration| apply(app, settings, integration)).await?;
+    let changed = change_integration(app, scope, id, |integration, write_to| {
+        let was_on = integration.enabled;
+        apply(app, settings, integration);
+        if let Some(calendar) = &settings.target_calendar {
+            integration.add_event_calendar(calendar);
+            *write_to = Some(CalendarRef { integration: integration.id.clone(), calendar: calendar.clone() });
+        }
+        integration.enabled && !was_on
+    })
+    .await?;
     if changed.is_active() && changed.synced.is_none() {
         read_soon(app, &changed).await;
     }
@@ -164,9 +212,6 @@ fn check_calendars(settings: &Settings, known: &[CalendarInfo]) -> Result<(), In
 
 fn apply(app: &App, settings: &Settings, integration: &mut Integration) {
     let before = integration.clone();
-    if let Some(target) = &settings.target_calendar {
-        integration.target_calendar = Some(target.clone());
-    }
     if let Some(conflicts) = &settings.conflict_calendars {
         integration.conflict_calendars.clone_from(conflicts);
         integration.conflict_calendars.sort();
@@ -180,23 +225,33 @@ fn apply(app: &App, settings: &Settings, integration: &mut Integration) {
     }
 }
 
-/// Applies a change to the integration as it is, again and again while pulls and refreshes come in between.
+/// Applies a change to the integration as it is and to where its host's bookings are written, again and again while pulls
+/// and refreshes come in between. With another calendar to write to, or when `apply` says that the account comes or goes,
+/// the host's events are brought where they belong.
 pub(in crate::flows) async fn change_integration(
     app: &App,
     scope: &Scope,
     id: &IntegrationId,
-    apply: impl Fn(&mut Integration),
+    apply: impl Fn(&mut Integration, &mut Option<CalendarRef>) -> bool,
 ) -> Result<Integration, IntegrationError> {
-    change(async || {
-        let before = find_integration(app, scope, id).await?;
-        let mut after = before.clone();
-        apply(&mut after);
-        if after == before {
-            return Ok(Some(before));
-        }
-        Ok(unless_lost(app.store.change_integration(&before, after).await)?)
+    let (changed, job) = change(async || {
+        let (before, items) = with_host(app, scope, id).await?;
+        let (mut after, mut write_to) = (before.clone(), items.host.write_to.clone());
+        let comes_or_goes = apply(&mut after, &mut write_to);
+        let job = match comes_or_goes || write_to != items.host.write_to {
+            true => Some(placing_job(app, scope, &items.host.id)?),
+            false if after == before => return Ok(Some((before, None))),
+            false => None,
+        };
+        let placing = job.as_ref().map(|job| Placing { host: &items.host, write_to, job });
+        let changed = app.store.change_integration(&before, after, placing.as_ref()).await;
+        Ok::<_, IntegrationError>(unless_lost(changed)?.map(|changed| (changed, job)))
     })
-    .await
+    .await?;
+    if let Some(job) = job {
+        run_within(app, job).await;
+    }
+    Ok(changed)
 }
 
 /// Syncs an integration at once.
@@ -204,8 +259,8 @@ pub async fn sync_now(
     app: &App,
     scope: &Scope,
     id: &IntegrationId,
-) -> Result<(Integration, Pulled), IntegrationError> {
-    let integration = find_integration(app, scope, id).await?;
+) -> Result<(IntegrationDetails, Pulled), IntegrationError> {
+    let (integration, _) = with_host(app, scope, id).await?;
     if !integration.is_active() || integration.status == IntegrationStatus::NeedsReauth {
         return Err(IntegrationError::NotConnected(integration.status));
     }

@@ -144,7 +144,9 @@ pub(super) async fn forget_in_jobs(app: &App, tenant: &Tenant, email: &str) -> R
             JobKind::EraseGuest { email } if is_theirs(email) && job.status != JobStatus::Running => {
                 JobKind::EraseGuest { email: String::new() }
             }
-            JobKind::ExportGuest { .. } | JobKind::EraseGuest { .. } => continue,
+            JobKind::ExportGuest { .. } | JobKind::EraseGuest { .. } | JobKind::PlaceEvents { .. } => {
+                continue;
+            }
         };
         // The address goes last: until then, a second erasure of the same address finds what is left.
         if matches!(job.kind, JobKind::ExportGuest { .. }) {

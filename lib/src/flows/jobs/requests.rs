@@ -15,6 +15,8 @@ pub enum JobResults {
     Bookings(Vec<BookingRecord>),
     /// What was erased.
     Erased(Erased),
+    /// It leaves none.
+    None,
 }
 
 /// Begins to collect every booking of the guest with this address.
@@ -57,6 +59,7 @@ pub async fn read_job(
             let read = stored.map(|text| serde_json::from_str(&text)).transpose().map_err(unreadable)?;
             JobResults::Erased(read.unwrap_or_default())
         }
+        JobKind::PlaceEvents { .. } => JobResults::None,
     };
     let next = (page < job.pages).then_some(page + 1);
     Ok(Some((job, results, next)))

@@ -11,6 +11,7 @@ use chrono::TimeDelta;
 use tokio::time::Instant;
 
 use super::guests::{Page, erase_page, export_page, forget_in_jobs, plan_erasure};
+use super::place_events::place_page;
 use super::walk::parse;
 use crate::app::App;
 use crate::domain::{BookingRecord, Job, JobCursor, JobId, JobKind, JobStatus, Tenant};
@@ -34,14 +35,19 @@ pub(in crate::flows) async fn run_job(app: &App, tenant: &Tenant, id: &JobId) ->
     }
 }
 
-/// Begins a job and runs it for a moment. What is not done then is done by the queue.
+/// Begins a job and runs it for a moment.
 pub(in crate::flows) async fn begin_job(app: &App, job: Job) -> Result<Job, BookingError> {
     app.store.add_job(&job).await?;
-    match run(app, job.clone(), Instant::now() + REQUEST_TIMEOUT).await {
-        Ok(job) => Ok(job),
+    Ok(run_within(app, job).await)
+}
+
+/// Runs a job for a moment within the request that has stored it. What is not done then is done by the queue.
+pub(in crate::flows) async fn run_within(app: &App, job: Job) -> Job {
+    match Box::pin(run(app, job.clone(), Instant::now() + REQUEST_TIMEOUT)).await {
+        Ok(job) => job,
         Err(error) => {
             tracing::warn!(job = %job.id, %error, "job will be retried");
-            Ok(job)
+            job
         }
     }
 }
@@ -118,6 +124,13 @@ async fn step(
     }
     let page = match (&job.kind, &job.planned) {
         (JobKind::ExportGuest { email }, _) => export_page(app, job, email, deadline).await?,
+        (JobKind::PlaceEvents { host }, _) => match place_page(app, job, host, deadline).await? {
+            Some(page) => page,
+            None => {
+                let after = job.clone().ended(JobStatus::Void, app.clock.now());
+                return Ok(Step { after, results: None, is_repeatable: false });
+            }
+        },
         (JobKind::EraseGuest { email }, Some(planned)) => {
             erase_page(app, &job.tenant, email, planned, std::mem::take(read)).await?
         }

@@ -115,8 +115,11 @@ fn cursor(is_again: bool, at: &BookingCursor) -> JobCursor {
 
 /// The booking that this is behind, of those that are counted or walked.
 pub(super) fn parse(cursor: &JobCursor) -> Result<Option<BookingCursor>, StoreError> {
-    let (JobCursor::Count { after, .. } | JobCursor::Walk { after } | JobCursor::WalkAgain { after }) =
-        cursor;
-    let after = after.as_deref().map(str::parse).transpose();
-    after.map_err(|_malformed| StoreError::Unreadable("the cursor of a job".to_owned()))
+    let malformed = || StoreError::Unreadable("the cursor of a job".to_owned());
+    match cursor {
+        JobCursor::Count { after, .. } | JobCursor::Walk { after } | JobCursor::WalkAgain { after } => {
+            after.as_deref().map(str::parse).transpose().map_err(|_malformed| malformed())
+        }
+        JobCursor::Agenda { .. } => Err(malformed()),
+    }
 }

@@ -8,8 +8,8 @@ use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use crate::domain::slots::{Refusal, offered, starts};
 use crate::domain::zone::local_days;
 use crate::domain::{
-    CellOwner, Claim, Counter, Day, EventType, Freshness, HostDays, HostItems, Integration, ReadDays, Span,
-    Tick, Ticks, Timeline,
+    AgendaEntry, BookingRecord, CellOwner, Claim, Counter, Day, EventType, Freshness, Host, HostDays,
+    HostItems, Integration, ReadDays, Span, Tick, Ticks, Timeline,
 };
 
 /// Why nothing is offered, where the answer is not just "taken".
@@ -205,6 +205,26 @@ impl JointAvailability {
     /// One host's items.
     pub(in crate::flows) fn host(&self, id: &crate::domain::HostId) -> Option<&HostItems> {
         self.hosts.iter().map(|of| &of.host).find(|items| items.host.id == *id)
+    }
+
+    /// A booking's entries as its hosts' bookings are written now.
+    pub(in crate::flows) fn written_to(&self, record: &BookingRecord) -> BookingRecord {
+        let entry = |entry: &AgendaEntry| match self.host(&entry.host) {
+            Some(items) => {
+                let integrations: Vec<&Integration> = items.integrations.iter().collect();
+                entry.written_to(items.host.write_to.as_ref(), &integrations)
+            }
+            None => entry.clone(),
+        };
+        BookingRecord { booking: record.booking.clone(), entries: record.entries.iter().map(entry).collect() }
+    }
+
+    /// The hosts of whom a booking is left without a calendar.
+    pub(in crate::flows) fn without_calendar(&self, record: &BookingRecord) -> Vec<&Host> {
+        let is_without =
+            |entry: &&AgendaEntry| entry.wanted && entry.status.wants_event() && entry.write_to.is_none();
+        let hosts = record.entries.iter().filter(is_without).filter_map(|entry| self.host(&entry.host));
+        hosts.map(|items| &items.host).collect()
     }
 
     /// Whether some active calendar of a host is wholly unknown at present.

@@ -13,9 +13,10 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::calendars::{Busy, BusyQuery, CalendarError, CalendarId, Notify, OwnEvent};
 use crate::domain::{
-    AgendaEntry, Booking, BookingId, Day, DayBits, EntryKey, Integration, IntegrationStatus, Lease, Span,
-    Tick, Ticks,
+    AccountCalendar, AgendaEntry, Attempt, Booking, BookingId, CalendarRef, Day, DayBits, EntryKey, EventRef,
+    Integration, IntegrationStatus, Lease, Span, Tick, Ticks,
 };
+use crate::flows::integrations::known_calendars;
 use crate::flows::integrations::session::{AccessError, Session, through};
 use crate::flows::keys::KeyError;
 use crate::flows::sync::backoff::retry_at;
@@ -26,6 +27,9 @@ pub(in crate::flows) const LEASE: TimeDelta = TimeDelta::seconds(60);
 const PULL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bookings are offered this far ahead when the host has no event type yet.
 const DEFAULT_WINDOW_DAYS: i32 = 30;
+
+/// How long a listing of an account's calendars is gone by.
+const CALENDARS_LAST: TimeDelta = TimeDelta::days(1);
 
 /// What a pull has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,8 +90,12 @@ pub(in crate::flows) async fn pull_under(
     }
     let window = window(app, &integration, began).await?;
     let read = read(app, &integration, window).await;
+    let mut listed = None;
     let (busy, removed_events, error) = match read {
-        Ok(Read { spans, removed, unreadable }) => (spans, removed, unreadable.map(AccessError::Calendar)),
+        Ok(Read { spans, removed, calendars, unreadable }) => {
+            listed = calendars;
+            (spans, removed, unreadable.map(AccessError::Calendar))
+        }
         // Tokens that do not open say as little as a calendar that does not answer.
         Err(error @ (AccessError::Calendar(_) | AccessError::Key(KeyError::Vault(_)))) => {
             (Vec::new(), 0, Some(error))
@@ -100,7 +108,11 @@ pub(in crate::flows) async fn pull_under(
     };
     let complete = error.is_none();
     let days = changed_days(app, &integration, window, &busy, complete).await?;
-    let after = after(app, &integration, window, began, error.as_ref());
+    let mut after = after(app, &integration, window, began, error.as_ref());
+    if let Some(calendars) = listed {
+        after.calendars = calendars;
+        after.calendars_read_at = Some(began);
+    }
     if let Some(error) = &error {
         tracing::warn!(integration = %integration.id, %error, failures = after.failures, "pull incomplete");
     }
@@ -124,24 +136,27 @@ pub(in crate::flows) async fn busy_now(
     deadline: Instant,
 ) -> Result<bool, AccessError> {
     let (busy, _) = ask(app, integration, claim, deadline).await?;
-    if let Some((_, error)) = busy.unreadable.into_iter().next() {
+    if let Some(error) = unreadable(integration, &busy) {
         return Err(error.into());
     }
     let mut live = bookings_of(app, integration, &busy.own).await?;
-    let elsewhere: Vec<&OwnEvent> =
-        busy.own.iter().filter(|event| stands_elsewhere(event, live.get(&event.key.booking))).collect();
-    live.retain(|id, _| elsewhere.iter().any(|event| event.key.booking == *id));
+    let elsewhere: Vec<&(CalendarId, OwnEvent)> =
+        busy.own.iter().filter(|(_, event)| stands_elsewhere(event, live.get(&event.key.booking))).collect();
+    live.retain(|id, _| elsewhere.iter().any(|(_, event)| event.key.booking == *id));
     let entries = entries_of(app, integration, &live).await?;
-    let moved = elsewhere.into_iter().filter(|event| {
-        !entries.get(&event.key.booking).is_some_and(|entry| is_where_we_left_it(event, entry))
+    let moved = elsewhere.into_iter().filter(|(calendar, event)| {
+        let at = at(integration, calendar);
+        !entries.get(&event.key.booking).is_some_and(|entry| is_where_we_left_it(&at, event, entry))
     });
-    let spans = busy.spans.iter().copied().chain(moved.map(|event| event.span));
+    let spans = busy.spans.iter().copied().chain(moved.map(|(_, event)| event.span));
     Ok(spans.into_iter().any(|span| span.overlaps(claim)))
 }
 
 struct Read {
     spans: Vec<Span>,
     removed: usize,
+    /// The account's calendars, if they were listed anew.
+    calendars: Option<Vec<AccountCalendar>>,
     unreadable: Option<CalendarError>,
 }
 
@@ -151,16 +166,14 @@ async fn read(app: &App, integration: &Integration, window: Span) -> Result<Read
     let bookings = bookings_of(app, integration, &busy.own).await?;
     let entries = entries_of(app, integration, &bookings).await?;
     let mut removed = 0;
-    let mut unreadable = busy.unreadable.into_iter().next().map(|(_, error)| error);
+    let mut unreadable = unreadable(integration, &busy);
     let mut spans = busy.spans;
-    let target = integration.target_calendar.as_deref().and_then(|id| id.parse::<CalendarId>().ok());
-    for event in &busy.own {
-        match fate(integration, event, &bookings, &entries) {
+    for (calendar, event) in &busy.own {
+        match fate(&at(integration, calendar), integration, event, &bookings, &entries) {
             Fate::Keep => {}
             Fate::Block => spans.push(event.span),
             Fate::Remove => {
-                let Some(target) = &target else { continue };
-                match through!(session, delete_event(target, &event.id, Notify::Nobody)) {
+                match through!(session, delete_event(calendar, &event.id, None, Notify::Nobody)) {
                     Ok(()) | Err(AccessError::Calendar(CalendarError::NotFound | CalendarError::Gone)) => {
                         removed += 1;
                     }
@@ -170,7 +183,29 @@ async fn read(app: &App, integration: &Integration, window: Span) -> Result<Read
             }
         }
     }
-    Ok(Read { spans, removed, unreadable })
+    let calendars = list_calendars(app, integration, &mut session).await?;
+    Ok(Read { spans, removed, calendars, unreadable })
+}
+
+/// The account's calendars, once a day. They only say what bookings can be written to, so a failure is no failure of the
+/// reading.
+async fn list_calendars(
+    app: &App,
+    integration: &Integration,
+    session: &mut Session<'_>,
+) -> Result<Option<Vec<AccountCalendar>>, AccessError> {
+    let is_recent = |read_at: DateTime<Utc>| app.clock.now() - read_at < CALENDARS_LAST;
+    if integration.calendars_read_at.is_some_and(is_recent) {
+        return Ok(None);
+    }
+    match through!(session, calendars()) {
+        Ok(listed) => Ok(Some(known_calendars(&listed))),
+        Err(AccessError::Calendar(error)) => {
+            tracing::warn!(integration = %integration.id, %error, "calendars not listed");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn ask<'a>(
@@ -180,37 +215,43 @@ async fn ask<'a>(
     deadline: Instant,
 ) -> Result<(Busy, Session<'a>), AccessError> {
     let id = |id: &String| id.parse::<CalendarId>().map_err(|_invalid| CalendarError::Unreadable);
-    let target = integration.target_calendar.as_ref().map(id).transpose()?;
-    let others =
-        integration.conflict_calendars.iter().filter(|id| integration.target_calendar.as_ref() != Some(*id));
-    let conflicts = others.map(id).collect::<Result<Vec<_>, _>>()?;
-    let target_blocks = integration
-        .target_calendar
-        .as_ref()
-        .is_some_and(|target| integration.conflict_calendars.contains(target));
-    let query = BusyQuery {
-        window,
-        target: target.as_ref(),
-        target_blocks,
-        conflicts: &conflicts,
-        integration: &integration.id,
-    };
+    let conflicts = integration.conflict_calendars.iter().map(id).collect::<Result<Vec<_>, _>>()?;
+    let with_own = integration.event_calendars.iter().map(id).collect::<Result<Vec<_>, _>>()?;
+    let query =
+        BusyQuery { window, conflicts: &conflicts, with_own: &with_own, integration: &integration.id };
     let mut session = Session::open(app, integration, deadline).await?;
     let busy = through!(session, busy(&query))?;
     Ok((busy, session))
 }
 
+/// The first calendar that could not be read and says something about time, and why. One that blocks nothing and is not
+/// there any more has no events of ours either.
+fn unreadable(integration: &Integration, busy: &Busy) -> Option<CalendarError> {
+    let blocks = |calendar: &CalendarId| {
+        integration.conflict_calendars.iter().any(|id| id.as_str() == calendar.as_str())
+    };
+    let mut unread = busy.unreadable.iter();
+    unread
+        .find(|(calendar, error)| blocks(calendar) || *error != CalendarError::NotFound)
+        .map(|(_, error)| error.clone())
+}
+
+fn at(integration: &Integration, calendar: &CalendarId) -> CalendarRef {
+    CalendarRef { integration: integration.id.clone(), calendar: calendar.as_str().to_owned() }
+}
+
 /// What is to become of a marked event.
 enum Fate {
-    /// It is a live booking's, where it belongs.
+    /// It is a live booking's, where it belongs, or a push will look after it.
     Keep,
-    /// It is a live booking's, but stands elsewhere: busy there until somebody decides.
+    /// It stands where no live booking of ours does: busy there until somebody decides.
     Block,
     /// It belongs to no live booking.
     Remove,
 }
 
 fn fate(
+    at: &CalendarRef,
     integration: &Integration,
     event: &OwnEvent,
     bookings: &HashMap<BookingId, Booking>,
@@ -219,18 +260,25 @@ fn fate(
     let booking = bookings.get(&event.key.booking);
     // An event of another host's entry is that host's.
     let is_theirs = event.key.host != integration.host;
-    let Some((booking, entry)) = booking.zip(entries.get(&event.key.booking)).filter(|_| !is_theirs) else {
-        return if is_theirs { Fate::Keep } else { Fate::Remove };
+    if is_theirs {
+        return Fate::Keep;
+    }
+    // Of a booking that we do not know, we know nothing: it is somebody's time.
+    let Some((booking, entry)) = booking.zip(entries.get(&event.key.booking)) else {
+        return if event.blocks { Fate::Block } else { Fate::Keep };
     };
-    let is_moved = stands_elsewhere(event, Some(booking)) && !is_where_we_left_it(event, entry);
+    if entry.leftovers.iter().any(|left| is_event(at, event, &left.event)) {
+        return Fate::Keep;
+    }
+    let is_moved = stands_elsewhere(event, Some(booking)) && !is_where_we_left_it(at, event, entry);
     // A push is at work or will be: it knows best, and may have made an event that is not recorded yet.
     if !entry.is_shown(booking) && entry.due_at.is_some() {
         return if is_moved { Fate::Block } else { Fate::Keep };
     }
     let is_current = match entry.standing() {
-        Some(link) => link.event.event == event.id.as_str(),
+        Some(link) => is_event(at, event, &link.event),
         // Of a first writing whose answer was lost.
-        None => entry.attempts.iter().any(|attempt| attempt.generation == event.key.generation),
+        None => entry.attempts.iter().any(|attempt| is_of_attempt(at, event, attempt)),
     };
     if !entry.wants_event() || !is_current {
         Fate::Remove
@@ -249,20 +297,28 @@ fn stands_elsewhere(event: &OwnEvent, booking: Option<&Booking>) -> bool {
 }
 
 /// Whether an event has the time that we have given it. Then it takes none of its own: that is the booking's cells'.
-fn is_where_we_left_it(event: &OwnEvent, entry: &AgendaEntry) -> bool {
-    let shown = entry.standing().filter(|link| link.event.event == event.id.as_str());
+fn is_where_we_left_it(at: &CalendarRef, event: &OwnEvent, entry: &AgendaEntry) -> bool {
+    let shown = entry.standing().filter(|link| is_event(at, event, &link.event));
     // Of a first writing whose answer was lost nothing but the attempt is known.
-    let tried = entry.attempts.iter().filter(|attempt| attempt.generation == event.key.generation);
+    let tried = entry.attempts.iter().filter(|attempt| is_of_attempt(at, event, attempt));
     let spans = shown.map(|link| link.shown.span).into_iter().chain(tried.map(|attempt| attempt.span));
     event.key.host == entry.host && spans.into_iter().any(|span| span == event.span)
+}
+
+fn is_event(at: &CalendarRef, event: &OwnEvent, recorded: &EventRef) -> bool {
+    recorded.at == *at && recorded.event == event.id.as_str()
+}
+
+fn is_of_attempt(at: &CalendarRef, event: &OwnEvent, attempt: &Attempt) -> bool {
+    attempt.at == *at && attempt.generation == event.key.generation
 }
 
 async fn bookings_of(
     app: &App,
     integration: &Integration,
-    own: &[OwnEvent],
+    own: &[(CalendarId, OwnEvent)],
 ) -> Result<HashMap<BookingId, Booking>, StoreError> {
-    let mut ids: Vec<BookingId> = own.iter().map(|event| event.key.booking.clone()).collect();
+    let mut ids: Vec<BookingId> = own.iter().map(|(_, event)| event.key.booking.clone()).collect();
     ids.sort();
     ids.dedup();
     app.store.bookings(&integration.tenant, &ids).await

@@ -83,7 +83,7 @@ pub async fn handle_message(app: &App, message: &QueueMessage) -> Result<(), Mes
             // Without the lease it was delivered late or twice: it has been done, or comes due again.
             let found = app.store.integration_under(tenant, host, integration, &lease).await?;
             match found {
-                Some(found) if found.clearing => clear(app, &found).await?,
+                Some(found) if found.is_clearing() => clear(app, &found).await?,
                 Some(found) => {
                     let pulled = pull_under(app, found, &lease).await?;
                     tracing::debug!(%integration, ?pulled, "pulled");

@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 use crate::calendars::{EventDraft, EventKey, Guest as Invited};
 use crate::domain::template::{DEFAULT_DESCRIPTION, DEFAULT_TITLE, Values};
-use crate::domain::{AgendaEntry, Booking, Conference, Integration, Location, Template};
+use crate::domain::{AgendaEntry, Booking, Conference, IntegrationId, Location, Template};
 
 /// The event of a host's entry, of this generation. A conference is asked for where there is none yet.
 pub(in crate::flows) fn render_event(
     booking: &Booking,
     entry: &AgendaEntry,
-    integration: &Integration,
+    integration: &IntegrationId,
     generation: u32,
 ) -> EventDraft {
     let (guest, terms) = (&booking.guest, &booking.terms);
@@ -25,7 +25,7 @@ pub(in crate::flows) fn render_event(
     let makes_meet = is_organizer && wants_meet(booking);
     EventDraft {
         key: EventKey { booking: booking.id.clone(), host: entry.host.clone(), generation },
-        integration: integration.id.clone(),
+        integration: integration.clone(),
         starts_at: booking.span().start.instant(),
         ends_at: booking.span().end.instant(),
         time_zone: terms.time_zone,

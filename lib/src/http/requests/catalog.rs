@@ -13,7 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Cursor, Limit, USUAL_LIMIT};
 use crate::domain::schedule::{MOST_HOURS, MOST_OVERRIDES};
 use crate::domain::{
-    DayHours, Host, HostId, HostSchedule, Hours, Schedule, ScheduleId, TenantSettings, TimeOfDay, Week,
+    CalendarRef, DayHours, Host, HostId, HostSchedule, Hours, IntegrationId, Schedule, ScheduleId,
+    TenantSettings, TimeOfDay, Week,
 };
 use crate::flows::{NewHost, NewSchedule};
 use crate::http::fields::{Email, Fields, FromField, FromFields, Locale, Text};
@@ -217,8 +218,29 @@ pub struct HostPatch {
     /// The schedule of event types that name none: one of the host's.
     #[schema(value_type = Option<words::ScheduleId>)]
     pub default_schedule: Option<ScheduleId>,
+    /// Where the host's bookings are written; null takes them out of the calendars. The events of those to come follow.
+    pub write_to: Option<Option<WriteToRequest>>,
     /// Whether the host offers nothing any more; only an admin may say so.
     pub archived: Option<bool>,
+}
+
+/// A calendar that bookings are written to.
+#[derive(Clone, Debug, ToSchema)]
+pub struct WriteToRequest {
+    /// A connected account of the host.
+    #[schema(value_type = words::IntegrationId)]
+    pub integration: IntegrationId,
+    /// One of its calendars to which bookings can be written, as they were last listed.
+    #[schema(value_type = words::CalendarId)]
+    pub calendar: String,
+}
+
+impl FromFields for WriteToRequest {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let integration = fields.required("integration");
+        let calendar = fields.required::<Text<1, 1024>>("calendar");
+        Some(Self { integration: integration?, calendar: calendar?.0 })
+    }
 }
 
 impl FromFields for HostPatch {
@@ -226,9 +248,11 @@ impl FromFields for HostPatch {
         let name = fields.optional::<Text<1, 200>>("name");
         let email = fields.changed::<Email>("email");
         let default_schedule = fields.optional("default_schedule");
+        let write_to = fields.changed_object("write_to");
         let archived = fields.optional("archived");
         Some(Self {
             name: name?.map(|text| text.0),
+            write_to: write_to?,
             email: email?.map(|email| email.map(|email| email.0)),
             default_schedule: default_schedule?,
             archived: archived?,
@@ -242,6 +266,11 @@ impl HostPatch {
         set(&mut host.name, self.name.as_ref());
         set(&mut host.email, self.email.as_ref());
         set(&mut host.default_schedule, self.default_schedule.as_ref());
+        if let Some(write_to) = &self.write_to {
+            host.write_to = write_to
+                .clone()
+                .map(|WriteToRequest { integration, calendar }| CalendarRef { integration, calendar });
+        }
         set(&mut host.archived, self.archived.as_ref());
     }
 }

@@ -74,10 +74,25 @@ impl FromFields for IntegrationsQuery {
     }
 }
 
+/// How an integration is disconnected.
+#[derive(Clone, Copy, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DisconnectQuery {
+    /// Whether the events of bookings stay in the calendar, and out of reach. They are removed when left out.
+    #[param(required = false)]
+    pub keep_events: bool,
+}
+
+impl FromFields for DisconnectQuery {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { keep_events: fields.optional("keep_events")?.unwrap_or(false) })
+    }
+}
+
 /// Changes an integration's settings; what is left out stays.
 #[derive(Clone, Debug, ToSchema)]
 pub struct SettingsRequest {
-    /// The calendar that bookings are written to.
+    /// The calendar of this account that the host's bookings are written to. The events of those to come move there.
     #[schema(min_length = 1, max_length = 1024, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     pub target_calendar: Option<String>,
     /// The calendars whose events block; at most 50.

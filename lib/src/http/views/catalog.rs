@@ -7,11 +7,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    DayHours, EventType, Host, HostSchedule, Location, Question, QuestionKind, TenantSettings, Visibility,
-    Week,
+    CalendarRef, DayHours, EventType, Host, HostSchedule, Location, Question, QuestionKind, TenantSettings,
+    Visibility, Week,
 };
 use crate::http::etag::Tagged;
-use crate::http::requests::cursor;
+use crate::http::{requests::cursor, words};
 use crate::store::Page;
 
 /// A tenant's settings.
@@ -65,15 +65,39 @@ pub struct HostView {
     /// The schedule of event types that name none.
     #[schema(example = "sch_ada1")]
     default_schedule: String,
+    /// Where the host's bookings are written; null when they are in no calendar.
+    #[schema(required)]
+    write_to: Option<WriteToView>,
+    /// The last job that brought the bookings' events there.
+    #[schema(value_type = Option<words::JobId>, required)]
+    placing_job: Option<String>,
     /// Kept because bookings refer to it; offers nothing any more.
     archived: bool,
     /// Raised by every change; the `ETag` in quotes.
     revision: u64,
 }
 
+/// A calendar that bookings are written to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct WriteToView {
+    /// The account. While it is disconnected, bookings are in no calendar.
+    #[schema(value_type = words::IntegrationId)]
+    integration: String,
+    /// The calendar's id at its provider.
+    calendar: String,
+}
+
+impl From<CalendarRef> for WriteToView {
+    fn from(at: CalendarRef) -> Self {
+        Self { integration: at.integration.into(), calendar: at.calendar }
+    }
+}
+
 impl From<Host> for HostView {
     fn from(host: Host) -> Self {
         Self {
+            write_to: host.write_to.map(WriteToView::from),
+            placing_job: host.placing.map(String::from),
             id: host.id.into(),
             name: host.name,
             email: host.email,

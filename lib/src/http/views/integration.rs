@@ -5,8 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::calendars::CalendarInfo;
-use crate::domain::{Integration, Span};
-use crate::flows::{Pulled, Started};
+use crate::domain::Span;
+use crate::flows::{IntegrationDetails, Pulled, Started};
 
 /// A time that was read.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -36,7 +36,7 @@ pub struct IntegrationView {
     status: &'static str,
     /// Whether its calendars block and receive bookings.
     enabled: bool,
-    /// The calendar that bookings are written to.
+    /// The calendar of this account that the host's bookings are written to; null when none of its is.
     #[schema(required)]
     target_calendar: Option<String>,
     /// The calendars whose events block.
@@ -55,8 +55,9 @@ pub struct IntegrationView {
     next_sync_at: Option<DateTime<Utc>>,
 }
 
-impl From<Integration> for IntegrationView {
-    fn from(integration: Integration) -> Self {
+impl From<IntegrationDetails> for IntegrationView {
+    fn from(details: IntegrationDetails) -> Self {
+        let IntegrationDetails { integration, target_calendar } = details;
         let range = |span: Span| RangeView { from: span.start.instant(), to: span.end.instant() };
         Self {
             id: integration.id.into(),
@@ -65,7 +66,7 @@ impl From<Integration> for IntegrationView {
             account: integration.account,
             status: integration.status.as_str(),
             enabled: integration.enabled,
-            target_calendar: integration.target_calendar,
+            target_calendar,
             conflict_calendars: integration.conflict_calendars,
             last_sync_at: integration.last_sync_at,
             last_sync_range: integration.synced.map(range),
@@ -82,8 +83,8 @@ pub struct IntegrationsView {
     integrations: Vec<IntegrationView>,
 }
 
-impl From<Vec<Integration>> for IntegrationsView {
-    fn from(integrations: Vec<Integration>) -> Self {
+impl From<Vec<IntegrationDetails>> for IntegrationsView {
+    fn from(integrations: Vec<IntegrationDetails>) -> Self {
         Self { integrations: integrations.into_iter().map(IntegrationView::from).collect() }
     }
 }
@@ -138,8 +139,8 @@ pub struct SyncView {
     integration: IntegrationView,
 }
 
-impl From<(Integration, Pulled)> for SyncView {
-    fn from((integration, pulled): (Integration, Pulled)) -> Self {
+impl From<(IntegrationDetails, Pulled)> for SyncView {
+    fn from((integration, pulled): (IntegrationDetails, Pulled)) -> Self {
         let (outcome, changed_days, removed_events) = match pulled {
             Pulled::Done { changed_days, removed_events } => ("done", changed_days, removed_events),
             Pulled::Incomplete => ("incomplete", 0, 0),

@@ -23,7 +23,8 @@ pub struct JobView {
     status: &'static str,
     /// How many bookings it has looked at.
     done: u64,
-    /// How many there were when it began, and never fewer than it has looked at; null while they are counted.
+    /// How many there were when it began, and never fewer than it has looked at; null while they are counted, and for
+    /// `place_events`.
     #[schema(required)]
     total: Option<u64>,
     /// When it was asked for.
@@ -94,6 +95,7 @@ impl From<(Job, JobResults, Option<u32>)> for JobView {
                 kept: Some(found.kept.into_iter().map(String::from).collect()),
                 ..Default::default()
             },
+            JobResults::None => JobResultView::default(),
         };
         let next_cursor = next.map(|page| cursor(&page.to_string()));
         Self { result: Some(result), next_cursor, ..job.into() }

@@ -19,7 +19,7 @@ pub use booking::{
 pub use calendar_file::CalendarFile;
 pub use catalog::{
     EventTypeView, EventTypesView, HostView, HostsView, HoursView, LocationView, QuestionView, ScheduleView,
-    SchedulesView, TenantView, WeekView,
+    SchedulesView, TenantView, WeekView, WriteToView,
 };
 pub use history::{ChangesView, HistoryEntryView, HistoryView, StatusChangeView, TimeChangeView};
 pub use integration::{

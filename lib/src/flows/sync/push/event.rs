@@ -1,11 +1,15 @@
 //! An entry's event at its calendar: shown, read, or removed with all that attempts may have left.
+//!
+//! What stands in a calendar whose account cannot be reached stays recorded: it is removed when the account is connected
+//! again.
 
 use chrono::{DateTime, Utc};
 
-use super::outcome::Outcome;
-use crate::calendars::{CalendarError, CalendarId, EventId, Notify};
+use super::accounts::{Accounts, Reach};
+use super::outcome::{Outcome, Removal, Unreached};
+use crate::calendars::{CalendarError, CalendarId, EventId, Notify, Placed};
 use crate::domain::{
-    AgendaEntry, Attempt, Booking, CalendarRef, Conference, EventLink, EventRef, Integration,
+    AgendaEntry, Attempt, Booking, CalendarRef, Conference, EventRef, Integration, Leftover,
 };
 use crate::flows::integrations::session::{AccessError, Session, through};
 use crate::flows::sync::conference;
@@ -13,17 +17,17 @@ use crate::flows::sync::render_event::{render_event, wants_meet};
 
 /// Events deleted by hand this many times in a row are not put back again.
 const MAX_GENERATIONS: u32 = 8;
+/// How often an event that changes while it is removed is looked at again.
+const MAX_LOOKS: u32 = 3;
 
 /// The event of an entry at its calendar.
-pub(super) struct Event<'a> {
-    pub(super) booking: &'a Booking,
-    pub(super) entry: &'a AgendaEntry,
-    pub(super) at: &'a CalendarRef,
-    pub(super) integration: &'a Integration,
-    pub(super) session: Session<'a>,
+pub(super) struct Event<'e, 'a> {
+    pub(super) booking: &'e Booking,
+    pub(super) entry: &'e AgendaEntry,
+    pub(super) accounts: &'e mut Accounts<'a>,
 }
 
-impl Event<'_> {
+impl<'a> Event<'_, 'a> {
     /// `asked`: as if nothing were known of the event. `spent`: how often this push has found it deleted.
     pub(super) async fn bring_about(
         mut self,
@@ -32,45 +36,55 @@ impl Event<'_> {
         now: DateTime<Utc>,
     ) -> Result<Outcome, AccessError> {
         let standing = self.entry.standing();
-        let is_right = standing.is_some_and(|link| {
-            link.shown.version == self.booking.version && self.entry.write_to.as_ref() == Some(&link.event.at)
-        });
+        let is_shown = standing.is_some_and(|link| link.shown.version == self.booking.version);
+        let is_right = is_shown && self.entry.stands_at_target();
         // Nothing new is shown of a booking that is over.
         let is_over = self.booking.is_over(now);
-        if !self.entry.wants_event() {
-            self.remove().await
-        } else if !asked && self.entry.is_shown(self.booking) {
+        let Some(target) = self.entry.target() else { return self.remove().await };
+        if !asked && self.entry.is_shown(self.booking) {
             self.look().await
         } else if is_over && standing.is_none() && !self.booking.is_erased() {
             self.find().await
         } else if is_over || !asked && is_right {
             self.clean().await
         } else {
-            self.show(spent).await
+            match self.accounts.reach(target).await? {
+                Reach::Open(_) => self.show(target, spent).await,
+                Reach::Parked => Ok(Outcome::Parked),
+                Reach::Gone => Ok(Outcome::GivenUp),
+            }
         }
     }
 
-    /// Puts the event there, or brings it up to date.
-    async fn show(&mut self, spent: u32) -> Result<Outcome, AccessError> {
-        let calendar = calendar_id(self.at)?;
-        let standing = self.entry.standing().filter(|link| link.event.at == *self.at);
-        let generation = standing.map_or(self.entry.generation, |link| link.generation);
+    /// Puts the event there, or brings it up to date. One that stands in another calendar is to be removed from there
+    /// once the new one is recorded: if it went first and this push died, its end would look like somebody's deletion.
+    async fn show(&mut self, target: &CalendarRef, spent: u32) -> Result<Outcome, AccessError> {
+        let calendar = calendar_id(target)?;
+        let standing = self.entry.standing();
+        let replaced = match standing.filter(|link| link.event.at != *target) {
+            Some(link) => self.leftover(&link.event).await,
+            None => None,
+        };
+        let standing = standing.filter(|link| link.event.at == *target);
+        let generation = standing.map_or_else(|| self.entry.next_generation(), |link| link.generation);
         let mut exists: Option<EventId> = standing.map(|link| event_id(&link.event)).transpose()?;
+        let is_silent = standing.is_none() && self.entry.silent;
+        let notify = if is_silent { Notify::Nobody } else { Notify::Guests };
         let makes_meet = wants_meet(self.booking) && conference::is_of_organizer(self.booking, self.entry);
         let mut concessions = CONCESSIONS.into_iter().filter(|without| makes_meet || !without.conference);
         let mut without = Without { conference: false, guest: false };
         loop {
-            let mut draft = render_event(self.booking, self.entry, self.integration, generation);
+            let mut draft = render_event(self.booking, self.entry, &target.integration, generation);
             // A new event has no conference, whatever an earlier one had.
             draft.conference = (draft.conference || (makes_meet && exists.is_none())) && !without.conference;
             draft.guest = draft.guest.filter(|_| !without.guest);
-            let session = &mut self.session;
+            let session = self.open(target).await?;
             let tried = match &exists {
-                Some(id) => through!(session, update_event(&calendar, id, &draft)),
-                None => through!(session, insert_event(&calendar, &draft)),
+                Some(id) => through!(session, update_event(&calendar, id, &draft, notify)),
+                None => through!(session, insert_event(&calendar, &draft, notify)),
             };
             let error = match tried {
-                Ok(placed) => return Ok(Outcome::Shown(self.at.clone(), placed, generation)),
+                Ok(placed) => return Ok(Outcome::Shown { at: target.clone(), placed, generation, replaced }),
                 Err(AccessError::Calendar(error)) => error,
                 Err(error) => return Err(error),
             };
@@ -87,6 +101,7 @@ impl Event<'_> {
             if !may_exist && !may_be_deleted {
                 return Err(error.into());
             }
+            let session = self.open(target).await?;
             let read = match &exists {
                 Some(id) => through!(session, event(&calendar, id)),
                 None => through!(session, find_event(&calendar, &draft)),
@@ -95,7 +110,7 @@ impl Event<'_> {
                 Ok(_) if exists.is_some() => return Err(error.into()),
                 Ok(placed) => exists = Some(placed.id),
                 Err(AccessError::Calendar(refused)) => {
-                    return self.refused(&calendar, refused, exists.is_some(), spent).await;
+                    return self.refused(target, refused, exists.is_some(), spent).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -105,13 +120,13 @@ impl Event<'_> {
     /// The event that was to be written could not be read: one that was deleted is made anew.
     async fn refused(
         &mut self,
-        calendar: &CalendarId,
+        target: &CalendarRef,
         error: CalendarError,
         existed: bool,
         spent: u32,
     ) -> Result<Outcome, AccessError> {
         if existed && matches!(error, CalendarError::NotFound) {
-            self.calendar_is_there(calendar).await?;
+            self.calendar_is_there(target).await?;
         }
         let is_deleted = matches!(error, CalendarError::Gone | CalendarError::NotFound);
         if is_deleted && spent + 1 < MAX_GENERATIONS {
@@ -129,16 +144,12 @@ impl Event<'_> {
     /// Looks for an event of this time that an earlier attempt may have made, and makes none. Others are taken away.
     async fn find(&mut self) -> Result<Outcome, AccessError> {
         for attempt in self.entry.attempts.iter().filter(|attempt| attempt.span == self.entry.span()) {
-            let calendar = calendar_id(&attempt.at)?;
-            let draft = render_event(self.booking, self.entry, self.integration, attempt.generation);
-            let session = &mut self.session;
-            match through!(session, find_event(&calendar, &draft)) {
-                Ok(placed) => return Ok(Outcome::Shown(attempt.at.clone(), placed, attempt.generation)),
-                Err(AccessError::Calendar(CalendarError::Gone)) => {}
-                Err(AccessError::Calendar(CalendarError::NotFound)) => {
-                    self.calendar_is_there(&calendar).await?;
-                }
-                Err(error) => return Err(error),
+            if !matches!(self.accounts.reach(&attempt.at).await?, Reach::Open(_)) {
+                continue;
+            }
+            if let Some(placed) = self.find_attempt(attempt).await? {
+                let (at, generation) = (attempt.at.clone(), attempt.generation);
+                return Ok(Outcome::Shown { at, placed, generation, replaced: None });
             }
         }
         self.clean().await
@@ -147,84 +158,168 @@ impl Event<'_> {
     /// Reads the event for the sake of its conference. One that somebody has deleted, or taken the conference from,
     /// will have none.
     async fn look(&mut self) -> Result<Outcome, AccessError> {
-        let Some(link) = self.entry.standing() else { return Ok(Outcome::Cleaned) };
-        let (calendar, id) = (calendar_id(&link.event.at)?, event_id(&link.event)?);
-        let session = &mut self.session;
-        match through!(session, event(&calendar, &id)) {
-            Ok(placed) => Ok(Outcome::Read(placed.conference.unwrap_or(Conference::Failed))),
-            Err(AccessError::Calendar(CalendarError::Gone)) => Ok(Outcome::Read(Conference::Failed)),
-            Err(error) => Err(error),
+        let Some(link) = self.entry.standing() else { return Ok(Outcome::Cleaned(Unreached::default())) };
+        match self.accounts.reach(&link.event.at).await? {
+            Reach::Open(session) => match read(session, &link.event).await {
+                Ok(placed) => Ok(Outcome::Read(placed.conference.unwrap_or(Conference::Failed))),
+                Err(AccessError::Calendar(CalendarError::Gone)) => Ok(Outcome::Read(Conference::Failed)),
+                Err(error) => Err(error),
+            },
+            Reach::Parked => Ok(Outcome::Parked),
+            Reach::Gone => Ok(Outcome::GivenUp),
         }
     }
 
-    /// Takes away everything of ours: the event that is recorded, and what attempts may have left.
+    /// Takes away everything of ours: the event that is recorded, and what attempts may have left. The guest hears of
+    /// it when the booking was called off.
     async fn remove(&mut self) -> Result<Outcome, AccessError> {
+        let is_called_off = !self.entry.status.wants_event();
+        let notify = if is_called_off { Notify::Guests } else { Notify::Nobody };
+        let mut unreached = Unreached::default();
         if let Some(link) = self.entry.standing() {
-            self.delete(&link.event, Notify::Guests).await?;
+            let removed = self.delete(&link.event, None, notify).await?;
+            unreached.link = unreached.add(removed);
         }
-        for event in &self.entry.leftovers {
-            self.delete(event, Notify::Nobody).await?;
-        }
-        for attempt in &self.entry.attempts {
-            self.delete_attempt(attempt, Notify::Guests, None).await?;
-        }
-        Ok(Outcome::Removed)
+        self.take_away_rest(notify, &mut unreached).await?;
+        Ok(Outcome::Removed(unreached))
     }
 
     /// Takes away what is not the event itself.
     async fn clean(&mut self) -> Result<Outcome, AccessError> {
-        for event in &self.entry.leftovers {
-            self.delete(event, Notify::Nobody).await?;
-        }
-        let kept = self.entry.standing();
-        for attempt in self.entry.attempts.iter().filter(|attempt| !self.entry.is_standing(attempt)) {
-            self.delete_attempt(attempt, Notify::Nobody, kept).await?;
-        }
-        Ok(Outcome::Cleaned)
+        let mut unreached = Unreached::default();
+        self.take_away_rest(Notify::Nobody, &mut unreached).await?;
+        Ok(Outcome::Cleaned(unreached))
     }
 
-    /// Looks for the event that an attempt may have made, and deletes it unless it is the one to be kept.
-    async fn delete_attempt(
-        &mut self,
-        attempt: &Attempt,
-        notify: Notify,
-        kept: Option<&EventLink>,
-    ) -> Result<(), AccessError> {
-        let calendar = calendar_id(&attempt.at)?;
-        let draft = render_event(self.booking, self.entry, self.integration, attempt.generation);
-        let session = &mut self.session;
-        match through!(session, find_event(&calendar, &draft)) {
-            Ok(placed) => {
-                let event = EventRef { at: attempt.at.clone(), event: placed.id.as_str().to_owned() };
-                if kept.is_some_and(|link| link.event == event) {
-                    return Ok(());
-                }
-                self.delete(&event, notify).await
+    async fn take_away_rest(&mut self, notify: Notify, unreached: &mut Unreached) -> Result<(), AccessError> {
+        let entry = self.entry;
+        let standing = entry.standing().filter(|_| entry.wants_event());
+        for leftover in &entry.leftovers {
+            if standing.is_some_and(|link| link.event == leftover.event) {
+                continue;
             }
-            Err(AccessError::Calendar(CalendarError::Gone)) => Ok(()),
-            Err(AccessError::Calendar(CalendarError::NotFound)) => self.calendar_is_there(&calendar).await,
+            let removed = self.delete(&leftover.event, leftover.etag.clone(), Notify::Nobody).await?;
+            if unreached.add(removed) {
+                unreached.leftovers.push(leftover.clone());
+            }
+        }
+        for attempt in &entry.attempts {
+            if standing.is_some() && entry.is_standing(attempt) {
+                continue;
+            }
+            let removed = self.delete_attempt(attempt, notify).await?;
+            if unreached.add(removed) {
+                unreached.attempts.push(attempt.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for the event that an attempt may have made, and deletes it unless it is the one that is to stand.
+    async fn delete_attempt(&mut self, attempt: &Attempt, notify: Notify) -> Result<Removal, AccessError> {
+        match self.accounts.reach(&attempt.at).await? {
+            Reach::Open(_) => {}
+            Reach::Parked => return Ok(Removal::Parked),
+            Reach::Gone => return Ok(Removal::Unreachable),
+        }
+        let Some(placed) = self.find_attempt(attempt).await? else { return Ok(Removal::Done) };
+        let event = EventRef { at: attempt.at.clone(), event: placed.id.as_str().to_owned() };
+        let kept = self.entry.standing().filter(|_| self.entry.wants_event());
+        if kept.is_some_and(|link| link.event == event) {
+            return Ok(Removal::Done);
+        }
+        self.delete(&event, None, notify).await
+    }
+
+    /// The event that an attempt has made, if it stands.
+    async fn find_attempt(&mut self, attempt: &Attempt) -> Result<Option<Placed>, AccessError> {
+        let calendar = calendar_id(&attempt.at)?;
+        let draft = render_event(self.booking, self.entry, &attempt.at.integration, attempt.generation);
+        let session = self.open(&attempt.at).await?;
+        match through!(session, find_event(&calendar, &draft)) {
+            Ok(placed) => Ok(Some(placed)),
+            Err(AccessError::Calendar(CalendarError::Gone)) => Ok(None),
+            Err(AccessError::Calendar(CalendarError::NotFound)) => {
+                self.calendar_is_there(&attempt.at).await?;
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
 
-    async fn delete(&mut self, event: &EventRef, notify: Notify) -> Result<(), AccessError> {
-        let (calendar, id) = (calendar_id(&event.at)?, event_id(event)?);
-        let session = &mut self.session;
-        match through!(session, delete_event(&calendar, &id, notify)) {
-            // Deleted before, by a person or by an earlier try.
-            Ok(()) | Err(AccessError::Calendar(CalendarError::Gone)) => Ok(()),
-            Err(AccessError::Calendar(CalendarError::NotFound)) => self.calendar_is_there(&calendar).await,
-            Err(error) => Err(error),
+    /// An event that is to be removed, as it is now; `None` when it is gone. What its calendar does not say at present, it
+    /// is asked again when the event is removed.
+    async fn leftover(&mut self, event: &EventRef) -> Option<Leftover> {
+        let leftover = |etag| Some(Leftover { event: event.clone(), etag });
+        match self.accounts.reach(&event.at).await {
+            Ok(Reach::Open(session)) => match read(session, event).await {
+                Ok(placed) => leftover(placed.etag),
+                Err(AccessError::Calendar(CalendarError::Gone)) => None,
+                Err(_) => leftover(None),
+            },
+            Ok(Reach::Parked | Reach::Gone) | Err(_) => leftover(None),
         }
+    }
+
+    /// Deletes an event as it was seen, if it was; one that has changed since is looked at again.
+    async fn delete(
+        &mut self,
+        event: &EventRef,
+        mut etag: Option<String>,
+        notify: Notify,
+    ) -> Result<Removal, AccessError> {
+        let (calendar, id) = (calendar_id(&event.at)?, event_id(event)?);
+        for _ in 0..MAX_LOOKS {
+            let session = match self.accounts.reach(&event.at).await? {
+                Reach::Open(session) => session,
+                Reach::Parked => return Ok(Removal::Parked),
+                Reach::Gone => return Ok(Removal::Unreachable),
+            };
+            match through!(session, delete_event(&calendar, &id, etag.as_deref(), notify)) {
+                // Deleted before, by a person or by an earlier try.
+                Ok(()) | Err(AccessError::Calendar(CalendarError::Gone)) => return Ok(Removal::Done),
+                Err(AccessError::Calendar(CalendarError::NotFound)) => {
+                    self.calendar_is_there(&event.at).await?;
+                    return Ok(Removal::Done);
+                }
+                Err(AccessError::Calendar(CalendarError::Changed)) => match read(session, event).await {
+                    Ok(placed) => etag = placed.etag,
+                    Err(AccessError::Calendar(CalendarError::Gone)) => return Ok(Removal::Done),
+                    Err(error) => return Err(error),
+                },
+                Err(AccessError::Calendar(CalendarError::Revoked)) => {
+                    let is_live =
+                        self.accounts.integration(&event.at.integration).is_some_and(Integration::is_live);
+                    return Ok(if is_live { Removal::Parked } else { Removal::Unreachable });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(CalendarError::Changed.into())
     }
 
     /// After "not found" of an event: whether that is because its whole calendar is not shown to us, for a while or for good.
     /// Then the event may still stand.
-    async fn calendar_is_there(&mut self, calendar: &CalendarId) -> Result<(), AccessError> {
-        let session = &mut self.session;
-        let is_there = through!(session, has_calendar(calendar))?;
+    async fn calendar_is_there(&mut self, at: &CalendarRef) -> Result<(), AccessError> {
+        let calendar = calendar_id(at)?;
+        let session = self.open(at).await?;
+        let is_there = through!(session, has_calendar(&calendar))?;
         if is_there { Ok(()) } else { Err(CalendarError::NotFound.into()) }
     }
+
+    /// The account of a calendar that was reached before.
+    async fn open(&mut self, at: &CalendarRef) -> Result<&mut Session<'a>, AccessError> {
+        match self.accounts.reach(at).await? {
+            Reach::Open(session) => Ok(session),
+            Reach::Parked | Reach::Gone => Err(CalendarError::Revoked.into()),
+        }
+    }
+}
+
+/// What a calendar says of an event.
+async fn read(session: &mut Session<'_>, event: &EventRef) -> Result<Placed, AccessError> {
+    let (calendar, id) = (calendar_id(&event.at)?, event_id(event)?);
+    through!(session, event(&calendar, &id))
 }
 
 /// What an event is written without.

@@ -6,6 +6,7 @@
 //! that was overtaken records nothing: the entry stays due, and the next one looks for what the attempt may have left.
 //! Names of events are never used again: the entry's generation only rises.
 
+mod accounts;
 mod event;
 mod outcome;
 mod worker;

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendars::{CalendarError, Placed};
 use crate::domain::{
-    AgendaEntry, Attempt, Booking, CalendarRef, Conference, EventLink, EventRef, Lease, Shown,
+    AgendaEntry, Attempt, Booking, CalendarRef, Conference, EventLink, EventRef, Lease, Leftover, Shown,
 };
 use crate::flows::sync::backoff::retry_at;
 use crate::flows::sync::conference;
@@ -17,14 +17,20 @@ const PARKED_INTERVAL: TimeDelta = TimeDelta::hours(1);
 
 /// What a push found or did at the calendar.
 pub(super) enum Outcome {
-    /// The event of this generation in this calendar shows this version.
-    Shown(CalendarRef, Placed, u32),
+    /// The event in this calendar shows this version.
+    Shown {
+        at: CalendarRef,
+        placed: Placed,
+        generation: u32,
+        /// The event in another calendar whose place it takes.
+        replaced: Option<Leftover>,
+    },
     /// The event showed this version before; this is how its conference stands.
     Read(Conference),
-    /// Nothing of ours is there.
-    Removed,
-    /// Leftovers and attempts that are not the event itself have been looked after.
-    Cleaned,
+    /// Nothing of ours is there, but for what could not be reached.
+    Removed(Unreached),
+    /// Leftovers and attempts that are not the event itself have been looked after, but for what could not be reached.
+    Cleaned(Unreached),
     /// The event of this generation was deleted: it is to be made anew under the next.
     Spent,
     /// Nothing can or should be done any more.
@@ -33,6 +39,36 @@ pub(super) enum Outcome {
     Parked,
     /// It failed in a way that may pass.
     Later(CalendarError),
+}
+
+/// What came of an event that was to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Removal {
+    /// It is gone.
+    Done,
+    /// Its account is to be connected again first.
+    Parked,
+    /// Its account was disconnected.
+    Unreachable,
+}
+
+/// What could not be removed because its account cannot be reached.
+#[derive(Default)]
+pub(super) struct Unreached {
+    /// Whether the recorded event is one of it.
+    pub(super) link: bool,
+    pub(super) leftovers: Vec<Leftover>,
+    pub(super) attempts: Vec<Attempt>,
+    /// Whether an account is only to be connected again.
+    is_parked: bool,
+}
+
+impl Unreached {
+    /// Notes what came of one event; whether it is still there.
+    pub(super) fn add(&mut self, removed: Removal) -> bool {
+        self.is_parked |= removed == Removal::Parked;
+        removed != Removal::Done
+    }
 }
 
 /// An entry as it was leased, and who settles it.
@@ -51,10 +87,12 @@ impl Settling<'_> {
         let Self { booking, entry, .. } = *self;
         let conference = booking.conference.clone();
         match outcome {
-            Outcome::Shown(at, placed, generation) => self.shown(at, placed, generation),
+            Outcome::Shown { at, placed, generation, replaced } => {
+                self.shown(at, placed, generation, replaced)
+            }
             Outcome::Read(answer) => self.read(answer, entry.failures + 1, None),
-            Outcome::Removed => (self.removed(), conference::on_finished(booking)),
-            Outcome::Cleaned => (self.cleaned(), conference),
+            Outcome::Removed(unreached) => (self.removed(unreached), conference::on_finished(booking)),
+            Outcome::Cleaned(unreached) => (self.cleaned(unreached), conference),
             Outcome::Spent => (self.spent(), conference),
             Outcome::GivenUp => {
                 let after = AgendaEntry { failures: 0, ..self.with_what_may_stand() };
@@ -84,7 +122,13 @@ impl Settling<'_> {
         after
     }
 
-    fn shown(&self, at: CalendarRef, placed: Placed, generation: u32) -> (AgendaEntry, Option<Conference>) {
+    fn shown(
+        &self,
+        at: CalendarRef,
+        placed: Placed,
+        generation: u32,
+        replaced: Option<Leftover>,
+    ) -> (AgendaEntry, Option<Conference>) {
         let Self { booking, entry, now, .. } = *self;
         let event = EventRef { at, event: placed.id.as_str().to_owned() };
         let shown =
@@ -93,6 +137,8 @@ impl Settling<'_> {
         after.link = Some(EventLink { event, generation, shown });
         after.generation = after.generation.max(generation);
         after.seen_absent = false;
+        after.silent = false;
+        after.leftovers.extend(replaced);
         let conference = conference::on_pushed(booking, placed.conference);
         if conference == Some(Conference::Pending) && conference::is_of_organizer(booking, entry) {
             after.due_at = Some(conference::next_read(0, None, now));
@@ -115,24 +161,40 @@ impl Settling<'_> {
         (after, Some(answer))
     }
 
-    fn removed(&self) -> AgendaEntry {
+    fn removed(&self, unreached: Unreached) -> AgendaEntry {
         let mut after = self.without_own_attempts();
         let AgendaEntry { link, attempts, leftovers, .. } = self.entry;
         after.seen_absent |= link.is_some() || !attempts.is_empty() || !leftovers.is_empty();
-        if let Some(link) = &mut after.link {
+        if let Some(link) = after.link.as_mut().filter(|_| !unreached.link) {
             let version = self.booking.version;
             link.shown = Shown { version, absent: true, etag: None, ..link.shown.clone() };
             after.generation = after.generation.max(link.generation + 1);
         }
-        after.leftovers.clear();
-        keep_live_attempts(&mut after, self.now, true);
+        self.keep(&mut after, unreached);
         after
     }
 
-    fn cleaned(&self) -> AgendaEntry {
+    /// Only what could not be reached is left, and what silent workers may still write.
+    fn keep(&self, after: &mut AgendaEntry, unreached: Unreached) {
+        // A name that was given up is not used again.
+        let given_up = self.entry.attempts.iter().filter(|attempt| !after.is_standing(attempt));
+        let next = given_up.map(|attempt| attempt.generation + 1).max();
+        after.generation = after.generation.max(next.unwrap_or_default());
+        after.leftovers = Vec::new();
+        keep_live_attempts(after, self.now, true);
+        let is_kept = |attempt: &Attempt| after.attempts.contains(attempt);
+        let more: Vec<_> = unreached.attempts.into_iter().filter(|attempt| !is_kept(attempt)).collect();
+        after.attempts.extend(more);
+        after.leftovers = unreached.leftovers;
+        if unreached.is_parked {
+            let parked = self.unless_over(self.now + PARKED_INTERVAL);
+            after.due_at = [after.due_at, parked].into_iter().flatten().min();
+        }
+    }
+
+    fn cleaned(&self, unreached: Unreached) -> AgendaEntry {
         let mut after = self.without_own_attempts();
-        after.leftovers.clear();
-        keep_live_attempts(&mut after, self.now, true);
+        self.keep(&mut after, unreached);
         if conference::is_awaited(self.booking, &after) {
             let next_read = conference::next_read(0, None, self.now);
             after.due_at = Some(after.due_at.map_or(next_read, |due_at| due_at.min(next_read)));

@@ -1,14 +1,16 @@
 //! One push of one agenda entry: lease it, make the calendar agree, record what came of it.
 
 use chrono::{DateTime, Utc};
+use futures::future::try_join;
 use tokio::time::Instant;
 
+use super::accounts::Accounts;
 use super::event::Event;
 use super::outcome::{Outcome, Settling, keep_live_attempts};
 use crate::app::App;
 use crate::calendars::CalendarError;
-use crate::domain::{AgendaEntry, Booking, EntryKey, IntegrationStatus, Lease};
-use crate::flows::integrations::session::{AccessError, Session};
+use crate::domain::{AgendaEntry, Booking, EntryKey, Lease};
+use crate::flows::integrations::session::AccessError;
 use crate::flows::sync::conference;
 use crate::store::StoreError;
 
@@ -64,14 +66,14 @@ impl<'a> Worker<'a> {
     pub(super) async fn run(&self, target: Target) -> Result<Worked, StoreError> {
         let (mut key, mut leased) = match target {
             Target::Read(key) => (key, None),
-            Target::Leased(pair) => (pair.1.key(), Some(*pair)),
+            Target::Leased(pair) => (pair.1.key(), self.ask_again(*pair).await?),
         };
-        let (mut rounds, mut spent, mut has_sent) = (0, 0, false);
+        let (mut rounds, mut spent, mut is_first) = (0, 0, true);
         while rounds < MAX_ROUNDS {
-            let (booking, entry) = match leased.take() {
-                Some(pair) => pair,
+            let Leased { booking, entry, mut accounts } = match leased.take() {
+                Some(leased) => leased,
                 None => match self.take(&mut key, rounds > 0).await? {
-                    Taken::Leased(pair) => *pair,
+                    Taken::Leased(leased) => *leased,
                     Taken::Again => {
                         rounds += 1;
                         continue;
@@ -79,16 +81,26 @@ impl<'a> Worker<'a> {
                     Taken::Not(worked) => return Ok(worked),
                 },
             };
-            let outcome = self.reconcile(&booking, &entry, spent, &mut has_sent).await?;
+            let is_asked = self.mode == Mode::Asked && is_first;
+            is_first = false;
+            let outcome = self.reconcile(&booking, &entry, &mut accounts, is_asked, spent).await?;
             if let Outcome::Later(error) = &outcome {
                 tracing::warn!(booking = %booking.id, host = %entry.host, %error, "push to be tried again");
             }
             let is_spent = matches!(outcome, Outcome::Spent);
-            let (booking, after) = self.record_conference(&booking, &entry, outcome, has_sent).await?;
+            // What the new event replaces goes at once, now that the new one is recorded.
+            let goes_on = is_spent || matches!(outcome, Outcome::Shown { replaced: Some(_), .. });
+            // Of one that was given up the calendar has said that it is gone.
+            let has_sent = accounts.has_sent() && !matches!(outcome, Outcome::GivenUp);
+            let (booking, mut after) = self.record_conference(&booking, &entry, outcome, has_sent).await?;
+            if goes_on && after.lease.is_none() {
+                after.lease = Some(self.lease.clone());
+                after.due_at = Some(self.lease.until);
+            }
             match self.app.store.settle_entry(&entry, after, &self.lease).await {
-                Ok(after) if is_spent => {
-                    spent += 1;
-                    leased = Some((booking, after));
+                Ok(entry) if goes_on => {
+                    spent += u32::from(is_spent);
+                    leased = Some(Leased { booking, entry, accounts });
                 }
                 Ok(after) => return Ok(Worked::Done(Box::new((booking, after)))),
                 // Overtaken: nothing is recorded, and what is wanted now is read again.
@@ -99,11 +111,35 @@ impl<'a> Worker<'a> {
         Ok(Worked::Busy)
     }
 
-    /// Reads the entry first, then its booking; takes the lease if both say the same and there is something to do. A worker
-    /// that was overtaken wants to know what came of it in any case.
-    async fn take(&self, key: &mut EntryKey, was_overtaken: bool) -> Result<Taken, StoreError> {
+    /// What a request has leased in its own transaction, if its host's bookings are still written where it had read. If not,
+    /// the lease is given back, and the entry stays due.
+    async fn ask_again(
+        &self,
+        (booking, entry): (Booking, AgendaEntry),
+    ) -> Result<Option<Leased<'a>>, StoreError> {
+        let accounts = self.accounts(&entry).await?;
+        let now = accounts.as_written_now(&entry);
+        if now.write_to == entry.write_to {
+            return Ok(Some(Leased { booking, entry, accounts }));
+        }
+        let given_back = AgendaEntry { lease: None, due_at: Some(self.app.clock.now()), ..entry.clone() };
+        match self.app.store.settle_entry(&entry, given_back, &self.lease).await {
+            Ok(_) | Err(StoreError::Conflict(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn accounts(&self, entry: &AgendaEntry) -> Result<Accounts<'a>, StoreError> {
+        let found = self.app.store.host_accounts(&entry.tenant, &entry.host, &entry.integrations()).await?;
+        Ok(Accounts::new(self.app, found, self.deadline))
+    }
+
+    /// Reads the entry first, then its booking and where the host's bookings are written; takes the lease if entry and
+    /// booking say the same and there is something to do. A worker that was overtaken wants to know what came of it in any
+    /// case.
+    async fn take(&self, key: &mut EntryKey, was_overtaken: bool) -> Result<Taken<'a>, StoreError> {
         let (store, now) = (&self.app.store, self.app.clock.now());
-        let Some(entry) = store.entry(key).await? else {
+        let Some(read) = store.entry(key).await? else {
             let Some(booking) = store.booking(&key.tenant, &key.booking).await? else {
                 return Ok(Taken::Not(Worked::Nothing));
             };
@@ -116,94 +152,70 @@ impl<'a> Worker<'a> {
                 Taken::Again
             });
         };
-        if !entry.is_free(Some(&self.lease.id), now) {
+        if !read.is_free(Some(&self.lease.id), now) {
             return Ok(Taken::Not(Worked::Busy));
         }
-        let is_mine = entry.lease.as_ref().is_some_and(|lease| lease.id == self.lease.id);
+        let is_mine = read.lease.as_ref().is_some_and(|lease| lease.id == self.lease.id);
         let is_due = match self.mode {
-            Mode::Due => entry.is_due(now),
-            Mode::HandedOut(due_again_at) => entry.is_due(now) || entry.due_at == Some(due_again_at),
+            Mode::Due => read.is_due(now),
+            Mode::HandedOut(due_again_at) => read.is_due(now) || read.due_at == Some(due_again_at),
             Mode::Now | Mode::Asked => true,
         };
         if !is_mine && !is_due && !was_overtaken {
             return Ok(Taken::Not(Worked::Nothing));
         }
-        let Some(booking) = store.booking(&key.tenant, &key.booking).await? else {
-            return Ok(Taken::Not(Worked::Nothing));
-        };
-        if !entry.is_of(&booking) {
+        let (booking, accounts) =
+            try_join(store.booking(&key.tenant, &key.booking), self.accounts(&read)).await?;
+        let Some(booking) = booking else { return Ok(Taken::Not(Worked::Nothing)) };
+        if !read.is_of(&booking) {
             *key = EntryKey::of(&booking, &key.host);
             return Ok(Taken::Again);
         }
         if !is_mine && !is_due {
-            return Ok(Taken::Not(Worked::Done(Box::new((booking, entry)))));
+            return Ok(Taken::Not(Worked::Done(Box::new((booking, read)))));
         }
+        let entry = accounts.as_written_now(&read);
         let has_work = entry.has_work(&booking, now) || conference::is_awaited(&booking, &entry);
         let is_asked = self.mode == Mode::Asked && entry.wants_event() && !booking.is_over(now);
         if !has_work && !is_asked {
-            let mut after = AgendaEntry { due_at: None, lease: None, failures: 0, ..entry.clone() };
-            keep_live_attempts(&mut after, now, false);
-            let done = if after == entry { Ok(()) } else { store.change_entry(&entry, after.clone()).await };
-            return match done {
-                Ok(()) => Ok(Taken::Not(Worked::Done(Box::new((booking, after))))),
-                Err(StoreError::Conflict(_)) => Ok(Taken::Again),
-                Err(error) => Err(error),
-            };
+            return self.put_aside(&read, entry, booking).await;
         }
-        match store.lease_entry(&entry, &self.lease).await {
-            Ok(leased) => Ok(Taken::Leased(Box::new((booking, leased)))),
+        match store.lease_entry(&read, entry, &self.lease).await {
+            Ok(entry) => Ok(Taken::Leased(Box::new(Leased { booking, entry, accounts }))),
             Err(StoreError::Conflict(_)) => Ok(Taken::Again),
             Err(error) => Err(error),
         }
     }
 
-    /// `has_sent` becomes true when a call to the calendar may have been made: an error does not say what an earlier try
-    /// of the same call has done.
+    /// Records that nothing is to be done about an entry.
+    async fn put_aside(
+        &self,
+        read: &AgendaEntry,
+        entry: AgendaEntry,
+        booking: Booking,
+    ) -> Result<Taken<'a>, StoreError> {
+        let mut after = AgendaEntry { due_at: None, lease: None, failures: 0, ..entry };
+        keep_live_attempts(&mut after, self.app.clock.now(), false);
+        let is_so = after == *read;
+        let done = if is_so { Ok(()) } else { self.app.store.change_entry(read, after.clone()).await };
+        match done {
+            Ok(()) => Ok(Taken::Not(Worked::Done(Box::new((booking, after))))),
+            Err(StoreError::Conflict(_)) => Ok(Taken::Again),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn reconcile(
         &self,
         booking: &Booking,
         entry: &AgendaEntry,
+        accounts: &mut Accounts<'a>,
+        is_asked: bool,
         spent: u32,
-        has_sent: &mut bool,
     ) -> Result<Outcome, StoreError> {
-        let standing = entry.standing().map(|link| &link.event.at);
-        let pending = || entry.attempts.iter().map(|attempt| &attempt.at);
-        let leftover = || entry.leftovers.iter().map(|event| &event.at);
-        let wanted = entry.write_to.as_ref().filter(|_| entry.wants_event());
-        let Some(at) = wanted.or(standing).or_else(|| pending().chain(leftover()).next()) else {
-            return Ok(Outcome::Removed);
-        };
-        let found =
-            self.app.store.integration_with_tokens(&booking.tenant, &entry.host, &at.integration).await?;
-        let Some((integration, tokens)) = found else { return Ok(Outcome::GivenUp) };
-        match integration.status {
-            // The disconnect removes what was written.
-            IntegrationStatus::Disconnected | IntegrationStatus::Pending => return Ok(Outcome::GivenUp),
-            IntegrationStatus::NeedsReauth => return Ok(Outcome::Parked),
-            IntegrationStatus::Connected | IntegrationStatus::Error => {}
-        }
-        let done = match Session::open_with(self.app, &integration, tokens, self.deadline).await {
-            Ok(session) => {
-                *has_sent = true;
-                let event = Event { booking, entry, at, integration: &integration, session };
-                event.bring_about(self.mode == Mode::Asked, spent, self.app.clock.now()).await
-            }
-            Err(error) => Err(error),
-        };
-        match done {
-            Ok(outcome) => {
-                if matches!(outcome, Outcome::GivenUp) {
-                    // The calendar has said that the event is gone.
-                    *has_sent = false;
-                }
-                // A calendar other than the target is read by free/busy, which does not say whose an event is: after
-                // one of ours changed there, it is to be read again.
-                let has_changed = !matches!(outcome, Outcome::Read(_));
-                if has_changed && integration.target_calendar.as_ref() != Some(&at.calendar) {
-                    self.app.store.make_integration_due(&integration).await?;
-                }
-                Ok(outcome)
-            }
+        let event = Event { booking, entry, accounts };
+        match event.bring_about(is_asked, spent, self.app.clock.now()).await {
+            Ok(outcome) => Ok(outcome),
             Err(AccessError::Calendar(CalendarError::Revoked)) => Ok(Outcome::Parked),
             Err(AccessError::Calendar(error)) => Ok(Outcome::Later(error)),
             Err(AccessError::Store(error)) => Err(error),
@@ -234,10 +246,17 @@ impl<'a> Worker<'a> {
     }
 }
 
+/// An entry under this worker's lease, with its booking and the accounts that it may reach.
+struct Leased<'a> {
+    booking: Booking,
+    entry: AgendaEntry,
+    accounts: Accounts<'a>,
+}
+
 /// Whether an entry could be taken.
-enum Taken {
+enum Taken<'a> {
     /// It is this worker's.
-    Leased(Box<(Booking, AgendaEntry)>),
+    Leased(Box<Leased<'a>>),
     /// It has changed: read again.
     Again,
     /// It could not, or need not be.
