@@ -250,6 +250,7 @@ fn wholes(schema: &str, own: &Things) -> Vec<Value> {
         "HostRequest" => json!({ "name": "Emmy Noether", "email": "emmy@example.com", "hours": hours() }),
         "HostPatch" => json!({
             "name": "Ada", "email": "ada@example.com", "default_schedule": own.schedule, "archived": false,
+            "write_to": { "integration": own.integration, "calendar": own.account },
         }),
         "ScheduleRequest" => with(hours(), &json!({ "host": own.host, "name": "X" })),
         "SchedulePatch" => with(hours(), &json!({ "name": "X" })),

@@ -102,6 +102,7 @@ impl TestApp {
             invoke: None,
             issuer: None,
             calendar: None,
+            providers: None,
             settings: Vec::new(),
         };
         change(&mut options);

@@ -39,6 +39,7 @@ use std::sync::Arc;
 use fakes::google::{Google, Imported};
 use fakes::{DynamoDb, EventBridge, Iam, Kms, Server};
 use holdfast::App;
+use holdfast::calendars::Calendars;
 use holdfast::clock::Clock;
 use holdfast::config::{Config, ConfigError};
 use holdfast::domain::Provider;
@@ -88,6 +89,8 @@ pub struct Options {
     pub issuer: Option<OtherIssuer>,
     /// A person's exported calendar, for the simulated account of Ada.
     pub calendar: Option<CalendarFile>,
+    /// What stands between the product and its providers: for tests of kinds of providers that no server here is.
+    pub providers: Option<fn(Calendars) -> Calendars>,
     /// Variables of [`holdfast::config::CHOSEN`], over the defaults; of two with one name the later wins. With a
     /// Google client id the simulated Google is not started.
     pub settings: Vec<(String, String)>,
@@ -106,6 +109,7 @@ impl Default for Options {
             invoke: None,
             issuer: None,
             calendar: None,
+            providers: None,
             settings: Vec::new(),
         }
     }
@@ -165,6 +169,7 @@ pub enum StartError {
 pub struct Local {
     /// The product's state as its owner has it: like every function's, and with leave to do anything.
     pub app: App,
+    providers: Option<fn(Calendars) -> Calendars>,
     /// The simulated Google, unless a real one is used.
     pub google: Option<Google>,
     /// The table's server.
@@ -241,7 +246,7 @@ impl Local {
         events.enforce(Arc::clone(&iam));
         let variables = settings.all(google.as_ref().map(Google::url).as_deref());
         drop(settings);
-        let app = App::new(config, options.clock);
+        let app = process(config, options.clock, options.providers);
         if options.seed {
             seed::catalog(&app).await?;
             if let Some(google) = google.as_ref().filter(|_| google_is_new) {
@@ -250,7 +255,7 @@ impl Local {
         }
         let lambdas = Arc::new(match &options.invoke {
             Some(url) => Lambdas::invoked(url),
-            None => Lambdas::here(|name| as_function(&app, name)),
+            None => Lambdas::here(|name| as_function(&app, name, options.providers)),
         });
         let (issuer, authorizer) = if let Some(other) = &options.issuer {
             (None, Authorizer::other(other, outbound::client(&app.config.extra_roots)).await?)
@@ -273,6 +278,7 @@ impl Local {
         let seeded = options.seed;
         Ok(Self {
             app,
+            providers: options.providers,
             google,
             dynamodb,
             kms,
@@ -309,7 +315,7 @@ impl Local {
     /// A second process of the product at the same table, key, bus and calendars, with its own clock and
     /// nothing remembered.
     pub fn app_with(&self, clock: Clock) -> App {
-        App::new(self.app.config.as_ref().clone(), clock)
+        process(self.app.config.as_ref().clone(), clock, self.providers)
     }
 
     /// One minute of the schedule: `sync-dispatch` runs, then everything is delivered that it caused.
@@ -371,10 +377,18 @@ fn sealing(kms: &Kms) -> Box<Seal<'_>> {
 }
 
 /// The state of one function: by its name AWS, and whoever stands in for it, knows its calls from others'.
-fn as_function(app: &App, name: &'static str) -> App {
+fn as_function(app: &App, name: &'static str, providers: Option<fn(Calendars) -> Calendars>) -> App {
     let mut config = app.config.as_ref().clone();
     config.aws.function = Some(name.to_owned());
-    App::new(config, app.clock.clone())
+    process(config, app.clock.clone(), providers)
+}
+
+fn process(config: Config, clock: Clock, providers: Option<fn(Calendars) -> Calendars>) -> App {
+    let mut app = App::new(config, clock);
+    if let Some(between) = providers {
+        app.calendars = between(app.calendars);
+    }
+    app
 }
 
 async fn listen(port: u16) -> Result<TcpListener, StartError> {

@@ -10,7 +10,7 @@ pub enum CalendarError {
     /// The grant is gone: taken back, expired, or used before. Only the host can give a new one.
     #[error("the calendar's permission was revoked or has expired")]
     Revoked,
-    /// The access token was refused. Refresh it once and try again; refused again, treat it as revoked.
+    /// The access token was refused. Refresh it once and try again; refused again, it may pass.
     #[error("the calendar refused the access token")]
     Unauthorized,
     /// The grant does not reach this far.

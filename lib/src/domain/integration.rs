@@ -18,13 +18,56 @@ pub enum IntegrationStatus {
     Pending,
     /// Tokens are there and work.
     Connected,
-    /// The provider no longer honours the tokens; only the host can mend it.
+    /// The provider has said that the grant is gone (`invalid_grant`). The host is to connect again; until then it is tried
+    /// once a day.
     NeedsReauth,
     /// The last sync failed for a reason that may pass.
     Error,
 }
 
+/// What happens to an integration's account, as far as its status depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountEvent {
+    /// The host has connected it.
+    Authorized,
+    /// All calendars were read.
+    Read,
+    /// Something could not be read, for a reason that may pass.
+    Unread,
+    /// The provider has refused the refresh token for good: `invalid_grant`, and nothing else.
+    GrantRefused,
+    /// The provider has given a new token.
+    TokenRenewed,
+    /// The host has disconnected it.
+    Disconnected,
+}
+
 impl IntegrationStatus {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Disconnected, Self::Pending, Self::Connected, Self::NeedsReauth, Self::Error];
+
+    /// The status after this. A reading says nothing of the grant, and a new token nothing of the calendars.
+    #[must_use]
+    pub fn after(self, event: AccountEvent) -> Self {
+        match (event, self) {
+            (AccountEvent::Authorized, _) => Self::Connected,
+            (AccountEvent::Disconnected, _) => Self::Disconnected,
+            (AccountEvent::Read, Self::Error) | (AccountEvent::TokenRenewed, Self::NeedsReauth) => {
+                Self::Connected
+            }
+            (AccountEvent::Unread, Self::Connected) => Self::Error,
+            (AccountEvent::GrantRefused, Self::Connected | Self::Error) => Self::NeedsReauth,
+            (
+                AccountEvent::Read
+                | AccountEvent::Unread
+                | AccountEvent::GrantRefused
+                | AccountEvent::TokenRenewed,
+                same,
+            ) => same,
+        }
+    }
+
     /// The word in bodies and items.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -131,6 +174,8 @@ pub struct Integration {
 impl Integration {
     /// Confirmations within this long of a good read do not ask the calendar again.
     pub const FRESH_FOR: TimeDelta = TimeDelta::minutes(2);
+    /// An account whose grant is gone is tried again after this: the host may have mended it at the provider.
+    pub const REAUTH_INTERVAL: TimeDelta = TimeDelta::days(1);
     /// The least time after which a read is no longer believed.
     pub const STALE_AFTER: TimeDelta = TimeDelta::minutes(60);
 
@@ -178,5 +223,27 @@ impl Integration {
     /// Whether all of this time has been read and the read can still be believed.
     pub fn knows(&self, span: Span, now: DateTime<Utc>) -> bool {
         self.synced.is_some_and(|synced| synced.contains(span)) && self.freshness(now) != Freshness::Stale
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_follows_from_the_one_before_and_what_happened() {
+        use AccountEvent::{Authorized, GrantRefused, Read, TokenRenewed, Unread};
+        use IntegrationStatus::{Connected, Disconnected, Error, NeedsReauth, Pending};
+        let table = [
+            (Authorized, [Connected, Connected, Connected, Connected, Connected]),
+            (Read, [Disconnected, Pending, Connected, NeedsReauth, Connected]),
+            (Unread, [Disconnected, Pending, Error, NeedsReauth, Error]),
+            (GrantRefused, [Disconnected, Pending, NeedsReauth, NeedsReauth, NeedsReauth]),
+            (TokenRenewed, [Disconnected, Pending, Connected, Connected, Error]),
+            (AccountEvent::Disconnected, [Disconnected; 5]),
+        ];
+        for (event, expected) in table {
+            assert_eq!(IntegrationStatus::ALL.map(|status| status.after(event)), expected, "{event:?}");
+        }
     }
 }

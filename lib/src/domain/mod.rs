@@ -33,7 +33,7 @@ pub use host::{Host, HostItems, HostSchedule};
 pub use ids::{
     BookingId, EventTypeSlug, HostId, IdError, IntegrationId, JobId, Provider, ScheduleId, Tenant,
 };
-pub use integration::{AccountCalendar, Freshness, Integration, IntegrationStatus};
+pub use integration::{AccountCalendar, AccountEvent, Freshness, Integration, IntegrationStatus};
 pub use job::{Job, JobCursor, JobKind, JobStatus, PlannedPage};
 pub use schedule::{DayHours, Hours, HoursError, Schedule, TimeOfDay, Week};
 pub use scope::Scope;

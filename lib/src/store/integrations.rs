@@ -291,6 +291,7 @@ impl Store {
         tokens: &SealedTokens,
     ) -> Result<(), StoreError> {
         use IntegrationStatus::{Connected, Disconnected, Error, NeedsReauth};
+        // What a new token does to a status: see `IntegrationStatus::after`.
         let set =
             "SET #access = :access, #refresh = :refresh, access_expires_at = :expires, token_version = :next";
         let put = |more: &str, condition: &str| {
@@ -346,9 +347,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let change = Change::update(
             self.key_of(integration),
-            "SET #status = :dead, last_error = :reason \
-             REMOVE due_at, due_shard, token_lease_until, token_lease_id",
+            "SET #status = :dead, last_error = :reason, due_at = :again, due_shard = :shard \
+             REMOVE token_lease_until, token_lease_id",
         )
+        .value(":again", seconds(self.clock.now() + Integration::REAUTH_INTERVAL))
+        .value(":shard", text(shard(integration.id.as_str())))
         .when("token_version = :version AND NOT #status IN (:disconnected, :pending)")
         .name("#status", "status")
         .value(":dead", text(IntegrationStatus::NeedsReauth.as_str()))

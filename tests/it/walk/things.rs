@@ -190,6 +190,7 @@ impl Things {
             (_, "guest_email" | "email") => &self.guest_email,
             (_, "token") => &self.manage,
             (_, "zone" | "time_zone") => "UTC",
+            (_, "keep_events") => "false",
             (_, "week") => "2026-11-23",
             (_, "state" | "code") => "nothing",
             _ => panic!("{operation}: what is {name}?"),
@@ -207,7 +208,10 @@ impl Things {
             }
             "TenantRequest" => json!({ "name": "A company", "time_zone": "UTC", "locale": "en" }),
             "HostRequest" => json!({ "name": "Somebody new" }),
-            "HostPatch" => json!({ "default_schedule": self.schedule }),
+            "HostPatch" => json!({
+                "default_schedule": self.schedule,
+                "write_to": { "integration": self.integration, "calendar": self.account },
+            }),
             "ScheduleRequest" => {
                 json!({ "host": self.host, "name": "New hours", "time_zone": "UTC", "weekly": {} })
             }

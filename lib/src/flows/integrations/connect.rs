@@ -19,8 +19,8 @@ use crate::app::App;
 use crate::calendars::oauth::Pkce;
 use crate::calendars::{Account, Authorize, Calendar, CalendarError, CalendarId, Call, Grant};
 use crate::domain::{
-    AccountCalendar, CalendarRef, HostId, Integration, IntegrationId, IntegrationStatus, Job, Provider,
-    Scope, Tenant,
+    AccountCalendar, AccountEvent, CalendarRef, HostId, Integration, IntegrationId, IntegrationStatus, Job,
+    Provider, Scope, Tenant,
 };
 use crate::flows::change::{change, unless_lost};
 use crate::flows::integrations::known_calendars;
@@ -386,7 +386,7 @@ fn connected(
         after.calendars = known.to_vec();
     }
     after.account = Some(account.email.clone());
-    after.status = IntegrationStatus::Connected;
+    after.status = after.status.after(AccountEvent::Authorized);
     after.enabled = true;
     after.clearing_until = None;
     after.keeps_events = false;

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::calendars::CalendarError;
 use crate::domain::{
-    AgendaEntry, Day, HostId, Integration, IntegrationId, IntegrationStatus, JobStatus, Scope, Tenant, Tick,
-    Ticks,
+    AccountEvent, AgendaEntry, Day, HostId, Integration, IntegrationId, IntegrationStatus, JobStatus, Scope,
+    Tenant, Tick, Ticks,
 };
 use crate::flows::change::unless_lost;
 use crate::flows::integrations::session::{AccessError, REFRESH, open};
@@ -45,7 +45,7 @@ pub async fn disconnect(
         if integration.status == IntegrationStatus::Disconnected {
             return false;
         }
-        integration.status = IntegrationStatus::Disconnected;
+        integration.status = integration.status.after(AccountEvent::Disconnected);
         integration.token_version += 1;
         integration.clearing_until = Some(now + KEPT_FOR);
         integration.keeps_events = keeps_events;

@@ -82,11 +82,10 @@ impl<'a> Session<'a> {
         Call { access: &self.access, deadline: self.deadline }
     }
 
-    /// After a 401: a new token, once. `false` when there was one already.
+    /// After a 401: a new token, once. `false` when there was one already: then the provider is out of step with itself,
+    /// which may pass. Only a refused refresh says that the grant is gone.
     pub(in crate::flows) async fn renew(&mut self) -> Result<bool, AccessError> {
         if self.renewed {
-            // A token just made is refused as well: the grant is worth nothing.
-            self.app.store.mark_needs_reauth(&self.integration, self.version, REVOKED).await?;
             return Ok(false);
         }
         self.renewed = true;
@@ -104,7 +103,7 @@ macro_rules! through {
             match $session.calendar.$verb($session.call(), $($argument),*).await {
                 Err($crate::calendars::CalendarError::Unauthorized) => match $session.renew().await {
                     Ok(true) => {}
-                    Ok(false) => break Err($crate::calendars::CalendarError::Revoked.into()),
+                    Ok(false) => break Err($crate::calendars::CalendarError::Unauthorized.into()),
                     Err(error) => break Err(error),
                 },
                 done => break done.map_err($crate::flows::integrations::session::AccessError::from),
@@ -141,6 +140,8 @@ async fn access_token(
                 Ok(None) => {}
                 Err(AccessError::Calendar(CalendarError::Revoked)) => {
                     app.store.mark_needs_reauth(integration, tokens.version, REVOKED).await?;
+                    // One that is being disconnected has no status to lose, but others wait for its lease.
+                    app.store.drop_token_lease(integration, tokens.version).await?;
                     return Err(CalendarError::Revoked.into());
                 }
                 Err(error) => {

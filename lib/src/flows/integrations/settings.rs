@@ -261,7 +261,7 @@ pub async fn sync_now(
     id: &IntegrationId,
 ) -> Result<(IntegrationDetails, Pulled), IntegrationError> {
     let (integration, _) = with_host(app, scope, id).await?;
-    if !integration.is_active() || integration.status == IntegrationStatus::NeedsReauth {
+    if !integration.is_active() {
         return Err(IntegrationError::NotConnected(integration.status));
     }
     let pulled = pull(app, &integration).await.map_err(|PullError::Access(error)| error)?;

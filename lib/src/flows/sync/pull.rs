@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::calendars::{Busy, BusyQuery, CalendarError, CalendarId, Notify, OwnEvent};
 use crate::domain::{
-    AccountCalendar, AgendaEntry, Attempt, Booking, BookingId, CalendarRef, Day, DayBits, EntryKey, EventRef,
-    Integration, IntegrationStatus, Lease, Span, Tick, Ticks,
+    AccountCalendar, AccountEvent, AgendaEntry, Attempt, Booking, BookingId, CalendarRef, Day, DayBits,
+    EntryKey, EventRef, Integration, IntegrationStatus, Lease, Span, Tick, Ticks,
 };
 use crate::flows::integrations::known_calendars;
 use crate::flows::integrations::session::{AccessError, Session, through};
@@ -85,7 +85,7 @@ pub(in crate::flows) async fn pull_under(
     lease: &Lease,
 ) -> Result<Pulled, PullError> {
     let began = app.clock.now();
-    if !integration.is_active() || integration.status == IntegrationStatus::NeedsReauth {
+    if !integration.is_active() {
         return idle(app, &integration, lease).await;
     }
     let window = window(app, &integration, began).await?;
@@ -220,6 +220,10 @@ async fn ask<'a>(
     let query =
         BusyQuery { window, conflicts: &conflicts, with_own: &with_own, integration: &integration.id };
     let mut session = Session::open(app, integration, deadline).await?;
+    // Whether the grant is good again only a new token can tell.
+    if integration.status == IntegrationStatus::NeedsReauth {
+        session.renew().await?;
+    }
     let busy = through!(session, busy(&query))?;
     Ok((busy, session))
 }
@@ -280,7 +284,8 @@ fn fate(
         // Of a first writing whose answer was lost.
         None => entry.attempts.iter().any(|attempt| is_of_attempt(at, event, attempt)),
     };
-    if !entry.wants_event() || !is_current {
+    // What is recorded is a push's to remove, also when bookings are written elsewhere by now.
+    if !entry.status.wants_event() || !is_current {
         Fate::Remove
     } else if is_moved {
         Fate::Block
@@ -405,7 +410,7 @@ fn after(
     after.last_sync_at = Some(now);
     match error {
         None => {
-            after.status = IntegrationStatus::Connected;
+            after.status = after.status.after(AccountEvent::Read);
             after.failures = 0;
             after.last_error = None;
             after.synced = Some(window);
@@ -415,9 +420,9 @@ fn after(
         }
         // The refresh that failed has said so under the version of its tokens; a good token that arrives late
         // has the last word, not this pull.
-        Some(AccessError::Calendar(CalendarError::Revoked)) => after.due_at = None,
+        Some(AccessError::Calendar(CalendarError::Revoked)) => after.due_at = Some(now + Integration::REAUTH_INTERVAL),
         Some(error) => {
-            after.status = IntegrationStatus::Error;
+            after.status = after.status.after(AccountEvent::Unread);
             after.failures = before.failures.saturating_add(1);
             after.last_error = Some(error.to_string());
             let asked = match error {

@@ -1,0 +1,475 @@
+//! Links: events stand where their host's bookings are written, once, also after that has changed, and nobody is mailed for
+//! it. At a provider that takes our names of events and at one that gives its own.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use chrono::TimeDelta;
+use fakes::When;
+use fakes::google::{Exchange, errors};
+use holdfast::domain::{CalendarSync, JobStatus};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::{ADA, Death, GRACE, Point, TestApp};
+
+use super::own_names::{Names, between};
+
+/// Accounts with nothing in them.
+const ONE: &str = "one@example.com";
+const TWO: &str = "two@example.com";
+/// More calendars of the first.
+const FAMILY: &str = "family@group.calendar.google.com";
+const WORK: &str = "work@group.calendar.google.com";
+const BOTH: [Names; 2] = [Names::Ours, Names::Theirs];
+
+/// What guests have been mailed of: the operation and the path of every write that told them.
+#[derive(Clone, Debug, Default)]
+struct Mails(Arc<Mutex<Vec<String>>>);
+
+impl Mails {
+    fn of(app: &TestApp) -> Self {
+        let mails = Self::default();
+        let kept = Arc::clone(&mails.0);
+        app.google().observe(move |exchange: &Exchange| {
+            let tells = exchange.query.iter().any(|(name, value)| name == "sendUpdates" && value == "all");
+            if tells {
+                kept.lock().unwrap().push(format!("{} {}", exchange.op, exchange.path));
+            }
+        });
+        mails
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+async fn start(names: Names) -> TestApp {
+    let app = TestApp::with(|options| {
+        options.stream = false;
+        options.providers = between(names);
+    })
+    .await;
+    app.google().add_account(ONE, "One");
+    app.google().add_account(TWO, "Two");
+    app.google().add_calendar(ONE, FAMILY, "Family", "owner");
+    app.google().add_calendar(ONE, WORK, "Work", "owner");
+    app
+}
+
+/// A time within Ada's hours, by number: two a weekday from the 30th of November on.
+fn slot(nth: usize) -> String {
+    let first = chrono::NaiveDate::from_ymd_opt(2026, 11, 30).unwrap();
+    let (weekday, hour) = (nth / 2, if nth.is_multiple_of(2) { 10 } else { 15 });
+    let days = i64::try_from(weekday / 5 * 7 + weekday % 5).unwrap();
+    format!("{}T{hour}:00:00Z", first + TimeDelta::days(days))
+}
+
+async fn booked(app: &TestApp, count: usize) -> Vec<Value> {
+    let mut all = Vec::new();
+    for nth in 0..count {
+        all.push(app.book_slot("intro", &slot(nth)).await.expect(201).clone());
+    }
+    all
+}
+
+/// How many events of each booking stand in a calendar.
+fn standing(app: &TestApp, account: &str, calendar: &str) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    for event in app.our_events(account, calendar) {
+        let booking = event["extendedProperties"]["private"]["holdfast_booking"].as_str().unwrap().to_owned();
+        *found.entry(booking).or_default() += 1;
+    }
+    found
+}
+
+fn once(bookings: &[Value]) -> BTreeMap<String, usize> {
+    bookings.iter().map(|booking| (booking["id"].as_str().unwrap().to_owned(), 1)).collect()
+}
+
+async fn assert_all(app: &TestApp, sync: CalendarSync) {
+    for record in app.bookings().await {
+        assert_eq!(record.calendar_sync(), sync, "{record:#?}");
+        assert!(record.entries.iter().all(|entry| entry.due_at.is_none() && entry.leftovers.is_empty()));
+    }
+}
+
+async fn host(app: &TestApp) -> Value {
+    app.admin(Method::GET, &format!("/v1/hosts/{ADA}"), None).await.expect(200).clone()
+}
+
+async fn write_to(app: &TestApp, write_to: &Value) -> Value {
+    let body = json!({ "write_to": write_to });
+    app.admin(Method::PATCH, &format!("/v1/hosts/{ADA}"), Some(&body)).await.expect(200).clone()
+}
+
+#[tokio::test]
+async fn who_connects_the_same_account_again_has_every_event_again_once() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 6).await;
+        let mails = Mails::of(&app);
+        app.disconnect(&id).await.expect(200);
+        assert_eq!(standing(&app, ONE, ONE), BTreeMap::new());
+        assert_all(&app, CalendarSync::Off).await;
+        assert_eq!(app.connect(ADA, ONE).await, id);
+        app.tick_for(2).await;
+        assert_eq!(standing(&app, ONE, ONE), once(&bookings), "{names:?}");
+        assert_all(&app, CalendarSync::Synced).await;
+        assert_eq!(mails.take(), <[&str; 0]>::default(), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_connects_another_account_instead_has_every_event_there_once() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 6).await;
+        app.disconnect(&id).await.expect(200);
+        let mails = Mails::of(&app);
+        let other = app.connect(ADA, TWO).await;
+        app.tick_for(2).await;
+        assert_eq!(standing(&app, TWO, TWO), once(&bookings), "{names:?}");
+        assert_eq!(standing(&app, ONE, ONE), BTreeMap::new());
+        assert_eq!(host(&app).await["write_to"], json!({ "integration": other, "calendar": TWO }));
+        assert_all(&app, CalendarSync::Synced).await;
+        assert_eq!(mails.take(), <[&str; 0]>::default(), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_booked_before_any_calendar_is_linked_by_the_first_connect() {
+    for names in BOTH {
+        let app = start(names).await;
+        let bookings = booked(&app, 3).await;
+        assert_all(&app, CalendarSync::Off).await;
+        assert_eq!(host(&app).await["write_to"], Value::Null);
+        let mails = Mails::of(&app);
+        let id = app.connect(ADA, ONE).await;
+        assert_eq!(host(&app).await["write_to"], json!({ "integration": id, "calendar": ONE }));
+        assert_eq!(standing(&app, ONE, ONE), once(&bookings), "{names:?}");
+        assert_all(&app, CalendarSync::Synced).await;
+        assert_eq!(mails.take(), <[&str; 0]>::default(), "{names:?}");
+        // What is not to be in a calendar is not.
+        let mut unwanted = json!({ "event_type": "intro", "start": slot(4), "guest": tests::guest() });
+        unwanted["sync_to_calendar"] = json!(false);
+        app.admin(Method::POST, "/v1/bookings", Some(&unwanted)).await.expect(201);
+        app.disconnect(&id).await.expect(200);
+        app.connect(ADA, ONE).await;
+        app.tick_for(2).await;
+        assert_eq!(standing(&app, ONE, ONE), once(&bookings), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_sync_by_hand_links_what_the_job_has_not_come_to() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 1).await;
+        write_to(&app, &Value::Null).await;
+        app.tick_for(2).await;
+        assert_eq!(standing(&app, ONE, ONE), BTreeMap::new());
+        assert_all(&app, CalendarSync::Off).await;
+        // The job is run by the next minute.
+        write_to(&app, &json!({ "integration": id, "calendar": FAMILY })).await;
+        let synced = app.step(bookings[0]["id"].as_str().unwrap(), "sync", None).await;
+        assert_eq!(synced.expect(200)["calendar_sync"], "synced");
+        assert_eq!(standing(&app, ONE, FAMILY), once(&bookings), "{names:?}");
+        app.tick_for(2).await;
+        assert_eq!(standing(&app, ONE, FAMILY), once(&bookings), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn twenty_events_follow_their_hosts_calendar_twice() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 20).await;
+        let mails = Mails::of(&app);
+        let at = |calendar: &str| json!({ "integration": id, "calendar": calendar });
+        let changed = write_to(&app, &at(FAMILY)).await;
+        assert_eq!(changed["write_to"], at(FAMILY));
+        app.tick().await;
+        // Over before the first is done, or not.
+        app.set_integration(&id, &json!({ "target_calendar": WORK })).await.expect(200);
+        app.tick_for(3).await;
+        let found = |calendar| standing(&app, ONE, calendar);
+        assert_eq!(found(WORK), once(&bookings), "{names:?}");
+        assert_eq!((found(ONE), found(FAMILY)), (BTreeMap::new(), BTreeMap::new()), "{names:?}");
+        assert_all(&app, CalendarSync::Synced).await;
+        assert_eq!(mails.take(), <[&str; 0]>::default(), "{names:?}");
+        let job = host(&app).await["placing_job"].as_str().unwrap().to_owned();
+        let job = app.admin(Method::GET, &format!("/v1/jobs/{job}"), None).await;
+        assert_eq!((&job.expect(200)["status"], &job.body["kind"]), (&json!("done"), &json!("place_events")));
+        assert_eq!(job.body["done"], 20);
+    }
+}
+
+#[tokio::test]
+async fn a_host_writes_only_to_a_calendar_of_its_own_that_can_be_written() {
+    let app = start(Names::Ours).await;
+    app.google().add_calendar(ONE, "holidays@example.com", "Holidays", "reader");
+    let id = app.connect(ADA, ONE).await;
+    let other = app.connect(GRACE, TWO).await;
+    let path = format!("/v1/hosts/{ADA}");
+    let before = host(&app).await;
+    for (integration, calendar, code) in [
+        (id.as_str(), "nobody@example.com", "unknown-calendar"),
+        (id.as_str(), "holidays@example.com", "read-only-calendar"),
+        (other.as_str(), TWO, "unknown-calendar"),
+        ("int_0123456789abcdef01234567", ONE, "unknown-calendar"),
+    ] {
+        let body = json!({ "write_to": { "integration": integration, "calendar": calendar } });
+        let answer = app.admin(Method::PATCH, &path, Some(&body)).await;
+        answer.expect_problem(422, code);
+        assert_eq!(answer.wrong_fields(), ["write_to"]);
+    }
+    assert_eq!(host(&app).await, before);
+    app.disconnect(&id).await.expect(200);
+    let body = json!({ "write_to": { "integration": id, "calendar": FAMILY } });
+    app.admin(Method::PATCH, &path, Some(&body)).await.expect_problem(422, "unknown-calendar");
+}
+
+#[tokio::test]
+async fn of_two_accounts_bookings_go_where_write_to_says() {
+    let app = start(Names::Ours).await;
+    let first = app.connect(ADA, ONE).await;
+    let second = app.connect(ADA, TWO).await;
+    let at = |integration: &str, calendar: &str| json!({ "integration": integration, "calendar": calendar });
+    assert_eq!(host(&app).await["write_to"], at(&first, ONE), "the first stays");
+    let one = booked(&app, 1).await;
+    assert_eq!(standing(&app, ONE, ONE), once(&one));
+    // Also when that account is to be connected again: its pushes wait, and go at once afterwards.
+    app.google().revoke_grants(ONE);
+    app.pass(TimeDelta::hours(2));
+    app.sync(&first).await;
+    assert_eq!(app.integration(&first).await["status"], "needs_reauth");
+    let start = slot(7);
+    let staff = json!({ "event_type": "intro", "start": start, "guest": tests::guest() });
+    let waiting = app.admin(Method::POST, "/v1/bookings", Some(&staff)).await;
+    if waiting.status == 201 {
+        assert_eq!(waiting.body["calendar_sync"], "pending");
+    } else {
+        // What cannot be read is busy.
+        waiting.expect_problem(503, "calendar-unavailable");
+    }
+    assert_eq!(standing(&app, TWO, TWO), BTreeMap::new());
+    assert_eq!(app.connect(ADA, ONE).await, first);
+    app.tick_for(2).await;
+    assert_all(&app, CalendarSync::Synced).await;
+    // Our events in a former calendar, and in the account that is not written to, are no foreign busy time.
+    write_to(&app, &at(&second, TWO)).await;
+    app.tick_for(2).await;
+    assert_eq!(standing(&app, ONE, ONE), BTreeMap::new());
+    for integration in [&first, &second] {
+        assert_eq!(app.sync(integration).await.expect(200)["outcome"], "done");
+    }
+    app.cancel(&one[0]).await.expect(200);
+    app.tick_for(2).await;
+    for integration in [&first, &second] {
+        app.sync(integration).await.expect(200);
+    }
+    assert!(app.is_offered("intro", &slot(0)).await);
+}
+
+#[tokio::test]
+async fn a_copy_that_somebody_made_of_our_event_in_a_former_calendar_blocks_and_survives() {
+    let app = start(Names::Ours).await;
+    let id = app.connect(ADA, ONE).await;
+    let bookings = booked(&app, 1).await;
+    let mut copy = app.our_events(ONE, ONE).remove(0);
+    let extra = json!({ "extendedProperties": copy["extendedProperties"].take() });
+    let start = "2026-12-08T11:00:00Z".parse().unwrap();
+    let mut spec = fakes::google::EventSpec::new("Copy", start, start + TimeDelta::minutes(30));
+    spec.extra.extend(extra.as_object().unwrap().clone());
+    let made = app.google().add_event(ONE, ONE, spec);
+    write_to(&app, &json!({ "integration": id, "calendar": FAMILY })).await;
+    app.tick_for(2).await;
+    app.sync(&id).await.expect(200);
+    assert_eq!(standing(&app, ONE, FAMILY), once(&bookings));
+    let left = app.our_events(ONE, ONE);
+    assert_eq!(left.iter().map(|event| &event["id"]).collect::<Vec<_>>(), [&json!(made)]);
+    assert!(!app.is_offered("intro", "2026-12-08T11:00:00Z").await);
+}
+
+#[tokio::test]
+async fn a_disconnect_removes_sixty_events_however_long_that_takes() {
+    let app = start(Names::Ours).await;
+    let id = app.connect(ADA, ONE).await;
+    booked(&app, 60).await;
+    app.google()
+        .faults
+        .always("events.delete", fakes::Fault::DelayBefore(std::time::Duration::from_millis(250)));
+    assert_eq!(app.disconnect(&id).await.expect(200)["status"], "disconnected");
+    assert!(!standing(&app, ONE, ONE).is_empty(), "it is not over within the request");
+    assert!(app.google().is_connected(ONE), "the grant lives until it is");
+    app.tick_for(10).await;
+    assert_eq!(standing(&app, ONE, ONE), BTreeMap::new());
+    assert!(!app.google().is_connected(ONE));
+    assert_eq!(app.leftovers(&id).await, Vec::<String>::new());
+    assert_all(&app, CalendarSync::Off).await;
+}
+
+#[tokio::test]
+async fn a_disconnect_whose_tokens_are_refused_leaves_detached_events() {
+    let app = start(Names::Ours).await;
+    let id = app.connect(ADA, ONE).await;
+    let bookings = booked(&app, 3).await;
+    app.google().revoke_grants(ONE);
+    app.pass(TimeDelta::hours(2));
+    app.disconnect(&id).await.expect(200);
+    app.tick_for(2).await;
+    assert_eq!(standing(&app, ONE, ONE), once(&bookings));
+    assert_all(&app, CalendarSync::Detached).await;
+    assert_eq!(app.leftovers(&id).await, Vec::<String>::new(), "nothing is kept for them");
+    // They are taken up again with the account.
+    app.connect(ADA, ONE).await;
+    app.tick_for(2).await;
+    assert_eq!(standing(&app, ONE, ONE), once(&bookings));
+    assert_all(&app, CalendarSync::Synced).await;
+}
+
+#[tokio::test]
+async fn events_can_be_kept_when_their_account_is_disconnected() {
+    let app = start(Names::Ours).await;
+    let id = app.connect(ADA, ONE).await;
+    let bookings = booked(&app, 3).await;
+    let path = format!("/v1/integrations/{id}?keep_events=true");
+    app.admin(Method::DELETE, &path, None).await.expect(200);
+    app.tick_for(2).await;
+    assert_eq!(standing(&app, ONE, ONE), once(&bookings));
+    assert_all(&app, CalendarSync::Detached).await;
+    assert_eq!(app.leftovers(&id).await, Vec::<String>::new());
+    let path = format!("/v1/integrations/{id}?keep_events=perhaps");
+    app.admin(Method::DELETE, &path, None).await.expect_problem(422, "validation");
+}
+
+#[tokio::test]
+async fn who_connects_again_ends_the_clearing_and_keeps_the_events() {
+    let app = start(Names::Ours).await;
+    let id = app.connect(ADA, ONE).await;
+    let bookings = booked(&app, 5).await;
+    app.google().faults.always("events.delete", errors::backend_error(503));
+    app.disconnect(&id).await.expect(200);
+    app.tick_for(1).await;
+    assert_eq!(app.connect(ADA, ONE).await, id);
+    app.google().faults.clear();
+    for _ in 0..3 {
+        app.pass(TimeDelta::hours(1));
+        app.tick_for(1).await;
+    }
+    assert_eq!(standing(&app, ONE, ONE), once(&bookings));
+    assert_all(&app, CalendarSync::Synced).await;
+    assert!(app.google().is_connected(ONE));
+    assert_eq!(app.integration(&id).await["status"], "connected");
+}
+
+#[tokio::test]
+async fn a_walk_that_dies_anywhere_is_gone_on_with() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 3).await;
+        let mails = Mails::of(&app);
+        let mut calendars = [FAMILY, WORK].into_iter().cycle();
+        // The tick's own calls come first; the job's follow, one after the other.
+        let move_to = async |calendar: &str| {
+            write_to(&app, &json!({ "integration": id, "calendar": calendar })).await;
+            app.admin(Method::GET, &format!("/v1/hosts/{ADA}"), None).await.expect(200)["placing_job"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        let message = |job: &str| {
+            let (tenant, job) = (app.tenant(), job.parse().unwrap());
+            holdfast::flows::QueueMessage::Job { tenant, job }
+        };
+        let job = move_to(calendars.next().unwrap()).await;
+        let first = message(&job);
+        let (done, points): (_, Vec<Point>) = app
+            .record(|process| async move { holdfast::flows::handle_message(&process, &first).await.is_ok() })
+            .await;
+        assert!(done && points.len() > 10, "{points:?}");
+        for (nth, point) in points.iter().enumerate() {
+            let death = [Death::Unsent, Death::Unheard, Death::UnderWay][nth % 3];
+            let calendar = calendars.next().unwrap();
+            let job = move_to(calendar).await;
+            let message = message(&job);
+            let crashed = app
+                .crash(point, death, |process| async move {
+                    holdfast::flows::handle_message(&process, &message).await.is_ok()
+                })
+                .await;
+            app.tick_for(2).await;
+            crashed.arrive();
+            app.tick_for(3).await;
+            let after = format!("{names:?} {point:?} {death:?}");
+            assert_eq!(standing(&app, ONE, calendar), once(&bookings), "{after}");
+            let all: usize =
+                [ONE, FAMILY, WORK].map(|calendar| app.our_events(ONE, calendar).len()).iter().sum();
+            assert_eq!(all, bookings.len(), "{after}");
+            let job = app.app().store.job(&app.tenant(), &job.parse().unwrap()).await.unwrap().unwrap();
+            assert_eq!(job.status, JobStatus::Done, "{after}");
+        }
+        assert_eq!(mails.take(), <[&str; 0]>::default(), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_refuses_every_token_for_an_hour_is_connected_again_by_itself() {
+    let app = start(Names::Ours).await;
+    let id = app.connect(ADA, ONE).await;
+    app.google().faults.always("events.list", errors::unauthorized());
+    for _ in 0..60 {
+        app.tick_for(1).await;
+        assert_ne!(app.integration(&id).await["status"], "needs_reauth");
+    }
+    assert_eq!(app.integration(&id).await["status"], "error");
+    app.google().faults.clear();
+    app.pass(TimeDelta::hours(1));
+    app.tick_for(1).await;
+    assert_eq!(app.integration(&id).await["status"], "connected");
+}
+
+#[tokio::test]
+async fn rule_2_a_request_whose_calendar_changes_beside_it_writes_to_the_new_one() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let mut commit = app.local.dynamodb.faults.gate("TransactWriteItems", When::After);
+        let start = slot(0);
+        let (made, ()) = futures::join!(app.book_slot("intro", &start), async {
+            commit.reached().await;
+            write_to(&app, &json!({ "integration": id, "calendar": FAMILY })).await;
+            commit.open();
+        });
+        let made = [made.expect(201).clone()];
+        assert_eq!(standing(&app, ONE, ONE), BTreeMap::new(), "{names:?}");
+        app.tick_for(2).await;
+        assert_eq!(standing(&app, ONE, FAMILY), once(&made), "{names:?}");
+        assert_all(&app, CalendarSync::Synced).await;
+    }
+}
+
+#[tokio::test]
+async fn rule_3_a_booking_without_a_calendar_does_not_pass_by_a_connect() {
+    for names in BOTH {
+        let app = start(names).await;
+        // The booking has read that there is no calendar, and is written when there is one and the walk is over.
+        let mut commit = app.local.dynamodb.faults.gate("TransactWriteItems", When::Before);
+        let start = slot(0);
+        let (made, ()) = futures::join!(app.book_slot("intro", &start), async {
+            commit.reached().await;
+            app.connect(ADA, ONE).await;
+            commit.open();
+        });
+        let made = [made.expect(201).clone()];
+        app.tick_for(2).await;
+        assert_eq!(standing(&app, ONE, ONE), once(&made), "{names:?}");
+        assert_all(&app, CalendarSync::Synced).await;
+    }
+}
