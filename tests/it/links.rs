@@ -346,6 +346,30 @@ async fn events_can_be_kept_when_their_account_is_disconnected() {
     assert_eq!(app.leftovers(&id).await, Vec::<String>::new());
     let path = format!("/v1/integrations/{id}?keep_events=perhaps");
     app.admin(Method::DELETE, &path, None).await.expect_problem(422, "validation");
+    // Whoever connects the account again has them as they are.
+    let before = app.our_events(ONE, ONE);
+    assert_eq!(app.connect(ADA, ONE).await, id);
+    app.tick_for(2).await;
+    assert_eq!(app.our_events(ONE, ONE), before);
+    assert_all(&app, CalendarSync::Synced).await;
+}
+
+#[tokio::test]
+async fn two_callbacks_at_once_make_one_integration() {
+    for _ in 0..5 {
+        let app = start(Names::Ours).await;
+        let mut backs = Vec::new();
+        for _ in 0..2 {
+            let (url, cookie) = app.begin_connect(ADA).await;
+            backs.push((app.google().consent(&url, ONE, &[]).unwrap(), cookie));
+        }
+        let come_back = backs.iter().map(|(url, cookie)| app.come_back(url.as_str(), cookie));
+        for answer in futures::future::join_all(come_back).await {
+            answer.expect(200);
+        }
+        let live = app.integrations(ADA).await;
+        assert_eq!(live.iter().map(|found| &found["status"]).collect::<Vec<_>>(), ["connected"], "{live:?}");
+    }
 }
 
 #[tokio::test]
@@ -433,6 +457,128 @@ async fn an_account_that_refuses_every_token_for_an_hour_is_connected_again_by_i
     app.pass(TimeDelta::hours(1));
     app.tick_for(1).await;
     assert_eq!(app.integration(&id).await["status"], "connected");
+}
+
+#[tokio::test]
+async fn a_grant_that_is_gone_is_tried_once_a_day_and_a_good_token_ends_that() {
+    let app = start(Names::Ours).await;
+    let id = app.connect(ADA, ONE).await;
+    app.pass(TimeDelta::hours(2));
+    app.google().faults.next("token", fakes::Fault::json(400, &json!({ "error": "invalid_grant" })));
+    app.tick_for(1).await;
+    assert_eq!(app.integration(&id).await["status"], "needs_reauth");
+    app.google().faults.take_calls();
+    app.tick_for(30).await;
+    assert_eq!(app.google().faults.take_calls().len(), 0, "not before a day has passed");
+    app.pass(TimeDelta::hours(24));
+    app.tick_for(1).await;
+    assert_eq!(app.integration(&id).await["status"], "connected");
+    // By hand, too, and at once.
+    app.pass(TimeDelta::hours(2));
+    app.google().faults.next("token", fakes::Fault::json(400, &json!({ "error": "invalid_grant" })));
+    app.tick_for(1).await;
+    assert_eq!(app.integration(&id).await["status"], "needs_reauth");
+    assert_eq!(app.sync(&id).await.expect(200)["outcome"], "done");
+    assert_eq!(app.integration(&id).await["status"], "connected");
+}
+
+/// The only entry there is.
+async fn entry(app: &TestApp) -> holdfast::domain::AgendaEntry {
+    app.bookings().await.remove(0).entries.remove(0)
+}
+
+#[tokio::test]
+async fn rule_11_an_event_that_changes_while_it_is_removed_is_looked_at_again() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 1).await;
+        write_to(&app, &json!({ "integration": id, "calendar": FAMILY })).await;
+        // Its guest answers between the look and the removal.
+        let mut removal = app.local.google.as_ref().unwrap().faults.gate("events.delete", When::Before);
+        let ((), ()) = futures::join!(app.tick_for(1), async {
+            removal.reached().await;
+            let old = app.our_events(ONE, ONE).remove(0);
+            let title = json!({ "summary": "Changed by hand" });
+            app.google().edit_event(ONE, ONE, old["id"].as_str().unwrap(), &title);
+            app.google().faults.take_calls();
+            removal.open();
+        });
+        let calls: Vec<_> = app.google().faults.take_calls().into_iter().map(|call| call.op).collect();
+        assert_eq!(calls, ["events.get", "events.delete"], "{names:?}: refused, looked at, removed as it is");
+        assert_eq!(standing(&app, ONE, ONE), BTreeMap::new());
+        assert_eq!(standing(&app, ONE, FAMILY), once(&bookings), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn rule_12_the_new_event_is_recorded_before_the_old_one_is_removed() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 1).await;
+        write_to(&app, &json!({ "integration": id, "calendar": FAMILY })).await;
+        let mut removal = app.google().faults.gate("events.delete", When::Before);
+        let ((), ()) = futures::join!(app.tick_for(1), async {
+            removal.reached().await;
+            let between = entry(&app).await;
+            let link = between.standing().expect("a link");
+            assert_eq!((link.event.at.calendar.as_str(), link.generation), (FAMILY, 1), "{names:?}");
+            let left: Vec<_> = between.leftovers.iter().map(|left| left.event.at.calendar.as_str()).collect();
+            assert_eq!(left, [ONE], "{names:?}");
+            removal.open();
+        });
+        assert_eq!(standing(&app, ONE, FAMILY), once(&bookings), "{names:?}");
+        assert_all(&app, CalendarSync::Synced).await;
+    }
+}
+
+#[tokio::test]
+async fn rule_18_tokens_live_as_long_as_an_attempt_may_still_arrive() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let start = slot(0);
+        let mut insert = app.google().faults.gate("events.insert", When::Before);
+        let (made, ()) = futures::join!(app.book_slot("intro", &start), async {
+            insert.reached().await;
+            app.disconnect(&id).await.expect(200);
+            // The worker may still write: its lease has not ended.
+            app.pass(TimeDelta::seconds(20));
+            app.tick().await;
+            assert_eq!(app.leftovers(&id).await, ["access", "refresh"], "{names:?}");
+            insert.open();
+        });
+        made.expect(201);
+        app.tick_for(4).await;
+        assert_eq!(standing(&app, ONE, ONE), BTreeMap::new(), "{names:?}");
+        assert_eq!(app.leftovers(&id).await, Vec::<String>::new(), "{names:?}");
+        assert_all(&app, CalendarSync::Off).await;
+    }
+}
+
+#[tokio::test]
+async fn rule_19_a_walk_that_was_replaced_does_nothing_any_more() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 2).await;
+        let at = |calendar: &str| json!({ "integration": id, "calendar": calendar });
+        let first = write_to(&app, &at(FAMILY)).await["placing_job"].as_str().unwrap().to_owned();
+        let second = write_to(&app, &at(WORK)).await["placing_job"].as_str().unwrap().to_owned();
+        let job =
+            async |id: &str| app.app().store.job(&app.tenant(), &id.parse().unwrap()).await.unwrap().unwrap();
+        let (tenant, job_id) = (app.tenant(), first.parse().unwrap());
+        let message = holdfast::flows::QueueMessage::Job { tenant, job: job_id };
+        holdfast::flows::handle_message(&app.process(), &message).await.unwrap();
+        let replaced = job(&first).await;
+        assert_eq!((replaced.status, replaced.done), (JobStatus::Void, 0), "{names:?}");
+        assert_eq!(job(&second).await.status, JobStatus::Running, "{names:?}");
+        app.tick_for(2).await;
+        assert_eq!(job(&second).await.status, JobStatus::Done, "{names:?}");
+        assert_eq!(standing(&app, ONE, WORK), once(&bookings), "{names:?}");
+        assert_eq!(standing(&app, ONE, FAMILY), BTreeMap::new(), "{names:?}");
+    }
 }
 
 #[tokio::test]

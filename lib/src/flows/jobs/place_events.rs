@@ -75,7 +75,12 @@ async fn make_due(app: &App, items: &HostItems, read: AgendaEntry) -> Result<boo
             let integrations: Vec<&Integration> = items.integrations.iter().collect();
             let write_to = entry.written_to(items.host.write_to.as_ref(), &integrations).write_to;
             if entry.is_in_place(write_to.as_ref()) {
-                return Ok(Some(false));
+                if entry.write_to == write_to || entry.standing().is_none() {
+                    return Ok(Some(false));
+                }
+                // It stands where it belongs again, as it was left there.
+                let after = AgendaEntry { write_to, ..entry.clone() };
+                return Ok(unless_lost(app.store.change_entry(&entry, after).await)?.map(|()| false));
             }
             Ok(unless_lost(app.store.change_entry(&entry, entry.to_be_placed(now)).await)?.map(|()| true))
         }
