@@ -6,8 +6,7 @@
 prints a JSON list with one object for each VCALENDAR:
 
     components   the names of what is in it, in order
-    named        [start, end] of its event, the zone taken by its name from the tz database
-    described    the same, the zone taken from the file's own VTIMEZONE
+    times        [start, end] of its event
     occurrences  the same as recurring_ical_events finds it
     text         the values of SUMMARY, DESCRIPTION and LOCATION, and the CN of ATTENDEE, where they are
 """
@@ -26,15 +25,6 @@ def instant(time):
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def described(time, calendar):
-    """The instant of a time by the file's own description of its zone."""
-    zones = {zone["TZID"]: zone for zone in calendar.walk("VTIMEZONE")}
-    zone = zones.get(time.params.get("TZID"))
-    if zone is None:
-        return instant(time.dt)
-    return instant(time.dt.replace(tzinfo=zone.to_tz(lookup_tzid=False)))
-
-
 def read(calendar):
     [event] = calendar.walk("VEVENT")
     times = [event["DTSTART"], event["DTEND"]]
@@ -46,8 +36,7 @@ def read(calendar):
         text["CN"] = event["ATTENDEE"].params.get("CN")
     return {
         "components": [part.name for part in calendar.subcomponents],
-        "named": [instant(time.dt) for time in times],
-        "described": [described(time, calendar) for time in times],
+        "times": [instant(time.dt) for time in times],
         "occurrences": [[instant(one["DTSTART"].dt), instant(one["DTEND"].dt)] for one in found],
         "text": text,
     }

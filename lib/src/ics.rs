@@ -1,16 +1,12 @@
 //! A booking as an iCalendar file (RFC 5545, RFC 5546), as its guest puts it into a calendar of their own.
 //!
-//! Two rules. What people wrote stays text: it can end no line, begin no property and leave no parameter. And the
-//! instants read back are the booking's, whoever reads: times are in the guest's zone, which is described around
-//! them, and in UTC where the clocks show a time twice.
+//! Two rules. What people wrote stays text: it can end no line, begin no property and leave no parameter. And times are
+//! instants in UTC: a reader shows them in its owner's zone, and no older time zone database of its own moves them.
 
-use std::fmt::Write as _;
-
-use chrono::{DateTime, Duration, NaiveDateTime, TimeZone as _, Utc};
-use chrono_tz::{OffsetComponents as _, OffsetName as _, Tz};
+use chrono::{DateTime, Utc};
 use icalendar::{Component as _, Event, EventLike as _, EventStatus, Property};
 
-use crate::domain::{Booking, BookingStatus, Offsets, Span, Tick};
+use crate::domain::{Booking, BookingStatus};
 
 /// In octets, without its end.
 const LONGEST_LINE: usize = 75;
@@ -52,17 +48,10 @@ pub struct Sheet<'a> {
 
 /// The file, with `CRLF` line ends, in UTF-8.
 pub fn calendar(booking: &Booking, sheet: &Sheet<'_>) -> String {
-    let zone = booking.guest.time_zone;
-    let span = booking.span();
-    let is_zoned =
-        zone != Tz::UTC && [span.start, span.end].iter().all(|at| is_shown_once(zone, at.instant()));
     let mut file = String::from("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Holdfast//Holdfast//EN\r\n");
     file.push_str("CALSCALE:GREGORIAN\r\n");
     push_line(&mut file, "METHOD", sheet.method.as_str());
-    if is_zoned {
-        push_zone(&mut file, zone, span);
-    }
-    let event = event(booking, sheet, is_zoned.then_some(zone)).try_into_string().unwrap_or_default();
+    let event = event(booking, sheet).try_into_string().unwrap_or_default();
     // `icalendar` folds lines to 76 octets where it should to 75.
     for line in event.replace("\r\n ", "").split_terminator("\r\n") {
         push_folded(&mut file, line);
@@ -79,7 +68,7 @@ pub fn title(booking: &Booking) -> String {
     }
 }
 
-fn event(booking: &Booking, sheet: &Sheet<'_>, zone: Option<Tz>) -> Event {
+fn event(booking: &Booking, sheet: &Sheet<'_>) -> Event {
     let mut event = Event::new();
     event
         .uid(&format!("{}@holdfast", booking.id))
@@ -88,8 +77,8 @@ fn event(booking: &Booking, sheet: &Sheet<'_>, zone: Option<Tz>) -> Event {
         .sequence(u32::try_from(booking.version.saturating_sub(1)).unwrap_or(u32::MAX))
         .status(status(booking.status))
         .summary(&text(&title(booking)))
-        .append_property(when("DTSTART", booking.span().start.instant(), zone))
-        .append_property(when("DTEND", booking.span().end.instant(), zone))
+        .append_property(when("DTSTART", booking.span().start.instant()))
+        .append_property(when("DTEND", booking.span().end.instant()))
         .append_property(Property::new("TRANSP", "OPAQUE"));
     let description = description(booking, sheet);
     if !description.is_empty() {
@@ -161,67 +150,8 @@ fn word(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect()
 }
 
-fn when(name: &str, at: DateTime<Utc>, zone: Option<Tz>) -> Property {
-    match zone {
-        Some(zone) => {
-            let local = at.with_timezone(&zone).naive_local();
-            Property::new(name, local_time(local)).add_parameter("TZID", zone.name()).done()
-        }
-        None => Property::new(name, format!("{}Z", local_time(at.naive_utc()))),
-    }
-}
-
-fn local_time(local: NaiveDateTime) -> String {
-    local.format("%Y%m%dT%H%M%S").to_string()
-}
-
-/// Whether the clocks show this time once. Shown twice, it means the first (RFC 5545, 3.3.5), and not every reader
-/// knows that.
-fn is_shown_once(zone: Tz, at: DateTime<Utc>) -> bool {
-    let local = at.with_timezone(&zone).naive_local();
-    zone.from_local_datetime(&local).single().is_some_and(|shown| shown.to_utc() == at)
-}
-
-/// The zone from a year before the event to a year after it, each change of its offset by itself: a rule would say
-/// more than is known, and readers differ in how they expand one.
-fn push_zone(file: &mut String, zone: Tz, span: Span) {
-    let year = Duration::days(366);
-    let from = Tick::floor(span.start.instant() - year);
-    let offsets = Offsets::over(zone, Span::new(from, Tick::ceil(span.end.instant() + year)));
-    file.push_str("BEGIN:VTIMEZONE\r\n");
-    push_line(file, "TZID", zone.name());
-    let first = offsets.at(from);
-    push_observance(file, zone, from.instant(), first, first);
-    for change in offsets.changes() {
-        push_observance(file, zone, change.at, change.before, change.after);
-    }
-    file.push_str("END:VTIMEZONE\r\n");
-}
-
-fn push_observance(file: &mut String, zone: Tz, at: DateTime<Utc>, before: i32, after: i32) {
-    let named = zone.offset_from_utc_datetime(&at.naive_utc());
-    let kind = if named.dst_offset() > Duration::zero() { "DAYLIGHT" } else { "STANDARD" };
-    let onset = (at + Duration::seconds(i64::from(before))).naive_utc();
-    push_line(file, "BEGIN", kind);
-    push_line(file, "DTSTART", &local_time(onset));
-    push_line(file, "TZOFFSETFROM", &utc_offset(before));
-    push_line(file, "TZOFFSETTO", &utc_offset(after));
-    if let Some(name) = named.abbreviation() {
-        push_line(file, "TZNAME", name);
-    }
-    push_line(file, "END", kind);
-}
-
-/// `+0530`; with seconds only where there are any.
-fn utc_offset(seconds: i32) -> String {
-    let sign = if seconds < 0 { '-' } else { '+' };
-    let seconds = seconds.abs();
-    let mut offset = format!("{sign}{:02}{:02}", seconds / 3600, seconds / 60 % 60);
-    if seconds % 60 != 0 {
-        // Writing to a string does not fail.
-        write!(offset, "{:02}", seconds % 60).unwrap_or_default();
-    }
-    offset
+fn when(name: &str, at: DateTime<Utc>) -> Property {
+    Property::new(name, at.format("%Y%m%dT%H%M%SZ").to_string())
 }
 
 /// A line of any length, in pieces of at most 75 octets each (RFC 5545, 3.1).
@@ -243,61 +173,4 @@ fn push_line(file: &mut String, name: &str, value: &str) {
     file.push(':');
     file.push_str(value);
     file.push_str("\r\n");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What a description of a zone says of a local time: the offset of the last onset that is not after it
-    /// (RFC 5545, 3.6.5).
-    fn offset_by(zone: &str, local: NaiveDateTime) -> i64 {
-        let time = |text: &str| NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%S").unwrap();
-        let mut onsets = Vec::new();
-        let mut onset = None;
-        for line in zone.lines() {
-            match line.split_once(':').unwrap() {
-                ("DTSTART", text) => onset = Some(time(text)),
-                ("TZOFFSETTO", text) => {
-                    let (sign, digits) = text.split_at(1);
-                    let part =
-                        |at: usize| digits.get(at..at + 2).map_or(0, |two| two.parse::<i64>().unwrap());
-                    let seconds = part(0) * 3600 + part(2) * 60 + part(4);
-                    onsets.push((onset.unwrap(), if sign == "-" { -seconds } else { seconds }));
-                }
-                _ => {}
-            }
-        }
-        onsets.into_iter().rev().find(|(onset, _)| *onset <= local).unwrap().1
-    }
-
-    #[test]
-    fn every_zone_is_described_so_that_any_time_around_the_event_reads_back() {
-        let middle = Tick::exact("2026-11-24T10:00:00Z".parse().unwrap()).unwrap();
-        let mut changes = 0;
-        for zone in chrono_tz::TZ_VARIANTS {
-            let span = Span::new(middle, middle + crate::domain::Ticks::ONE);
-            let mut file = String::new();
-            push_zone(&mut file, zone, span);
-            assert!(file.lines().all(|line| line.len() <= 75) && file.contains("\r\nTZOFFSETFROM:"));
-            let year = Span::new(Tick::floor(middle.instant() - Duration::days(360)), middle);
-            let found: Vec<_> = Offsets::over(zone, year).changes().collect();
-            changes += found.len();
-            let around = found
-                .iter()
-                .flat_map(|change| [-5, 0, 5].map(|minutes| change.at + Duration::minutes(minutes)));
-            let fixed = [-300, -100, 0, 100, 300].map(|days| middle.instant() + Duration::days(days));
-            for at in around.chain(fixed).filter(|at| is_shown_once(zone, *at)) {
-                let local = at.with_timezone(&zone).naive_local();
-                let read = local - Duration::seconds(offset_by(&file, local));
-                assert_eq!(read.and_utc(), at, "{zone}\n{file}");
-            }
-        }
-        assert!(changes > 200, "only {changes} changes were seen");
-    }
-
-    #[test]
-    fn an_offset_has_seconds_only_where_there_are_any() {
-        assert_eq!([0, 19_800, -12_600, -2670].map(utc_offset), ["+0000", "+0530", "-0330", "-004430"]);
-    }
 }
