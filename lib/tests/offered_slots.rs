@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Offset, TimeDelta, Timelike, Utc};
-use chrono_tz::{Europe, TZ_VARIANTS, Tz};
+use holdfast::domain::zone::named::Europe;
 use holdfast::domain::{
     Day, DayBits, DayHours, EventType, Hours, Offsets, Refusal, Schedule, Span, Tick, Ticks, TimeOfDay,
-    Timeline, Week, local_days, slots, start_of_local_day,
+    Timeline, Week, Zone, local_days, slots, start_of_local_day,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -91,7 +91,7 @@ struct Asked {
     schedule: Schedule,
     event_type: EventType,
     length: Ticks,
-    guest: Tz,
+    guest: Zone,
     dates: std::ops::Range<NaiveDate>,
     window: Span,
     now: DateTime<Utc>,
@@ -101,7 +101,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn new(question: &Question, zone: Tz, guest: Tz) -> Self {
+    fn new(question: &Question, zone: Zone, guest: Zone) -> Self {
         let date = question.date_in(zone);
         let dates = date..date + chrono::Days::new(question.days);
         let window = local_days(guest, dates.start, dates.end);
@@ -237,7 +237,7 @@ impl Asked {
 }
 
 impl Question {
-    fn date_in(&self, zone: Tz) -> NaiveDate {
+    fn date_in(&self, zone: Zone) -> NaiveDate {
         let first = NaiveDate::from_ymd_opt(2020, 1, 2).unwrap();
         let any = first + chrono::Days::new(u64::from(self.date % 5_800));
         if !self.near_a_change {
@@ -253,9 +253,9 @@ impl Question {
 }
 
 /// Asks so many random questions of every zone, paired with another at random; the same ones in every run.
-fn in_every_zone(questions: u32, check: impl Fn(&Question, Tz, Tz)) {
-    let asked = (question(), prop::sample::select(TZ_VARIANTS.as_slice()));
-    for (zone, number) in TZ_VARIANTS.into_iter().zip(0_u64..) {
+fn in_every_zone(questions: u32, check: impl Fn(&Question, Zone, Zone)) {
+    let asked = (question(), prop::sample::select(Zone::all().collect::<Vec<_>>()));
+    for (zone, number) in Zone::all().zip(0_u64..) {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&number.to_le_bytes());
         let config = Config { cases: questions, failure_persistence: None, ..Config::default() };
@@ -288,7 +288,8 @@ fn no_slot_leaves_the_days_that_a_guest_of_any_zone_asked_for() {
 fn thirty_days_in_london_with_fifty_busy_times_agree_with_the_reference() {
     let (from, to) = ("2027-03-15".parse().unwrap(), "2027-04-14".parse().unwrap());
     let nine_to_five = Hours::new("09:00".parse().unwrap(), "17:00".parse().unwrap()).unwrap();
-    let window = local_days(Europe::London, from, to);
+    let london = Zone::from(Europe::London);
+    let window = local_days(london, from, to);
     // Half an hour to an hour and a half, at times that a multiplication scatters over the month.
     let busy = |n: i64| {
         let start = window.start + ticks(n * 5_003 % i64::from(window.len().count() - 18));
@@ -296,16 +297,16 @@ fn thirty_days_in_london_with_fifty_busy_times_agree_with_the_reference() {
     };
     let mut asked = Asked {
         schedule: Schedule {
-            zone: Europe::London,
+            zone: london,
             weekly: Week::every_day(&vec![nine_to_five].into()),
             overrides: BTreeMap::new(),
         },
         event_type: event_type(ticks(6), ticks(3)),
         length: ticks(6),
-        guest: Europe::London,
+        guest: london,
         dates: from..to,
         window,
-        now: start_of_local_day(Europe::London, from),
+        now: start_of_local_day(london, from),
         known: window,
         busy: Vec::new(),
         blocked: Timeline::over(window),

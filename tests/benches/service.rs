@@ -18,7 +18,6 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use chrono::{DateTime, Utc};
-use chrono_tz::Europe::London;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fakes::google::EventSpec;
 use futures::future::join_all;
@@ -60,7 +59,7 @@ async fn start(input: &Input) -> TestApp {
     app.put_open_host(OPEN_HOST).await;
     app.put_event_type(OPEN, OPEN_HOST, &[input.slot_min], input.interval_min, input.window_days()).await;
     app.google().add_account(ACCOUNT, "Hedy Lamarr");
-    app.google().set_time_zone(ACCOUNT, London);
+    app.google().set_time_zone(ACCOUNT, "Europe/London");
     for (from, to) in input.busy() {
         app.google().add_event(ACCOUNT, ACCOUNT, EventSpec::new("busy", from, to));
     }

@@ -8,7 +8,7 @@ mod input;
 use std::hint::black_box;
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Europe::London;
+use chrono_tz::Europe;
 use criterion::{Criterion, criterion_group, criterion_main};
 use holdfast::domain::slots::starts;
 use holdfast::domain::{EventType, Schedule, Span, Tick, Ticks, Timeline, local_days};
@@ -19,6 +19,7 @@ use serde_json::{from_value, json};
 use crate::input::{Input, ThreadTime};
 
 /// The plain way.
+#[expect(clippy::disallowed_types, reason = "what anyone would write with chrono-tz")]
 mod plain {
     use std::collections::BTreeMap;
 
@@ -135,8 +136,8 @@ fn slots_and_json(c: &mut Criterion<ThreadTime>) {
     let input = Input::read();
     let ours = Ours::new(&input);
     let question = plain::Question {
-        host: London,
-        guest: input.guest,
+        host: Europe::London,
+        guest: input.guest.name().parse().expect("a zone"),
         from: input.start,
         to: input.end(),
         open: input.open.parse().expect("a time"),

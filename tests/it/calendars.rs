@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use chrono::{Datelike, NaiveDate, TimeDelta};
-use holdfast::domain::{Day, DayBits, IntegrationId};
+use holdfast::domain::{Day, DayBits, IntegrationId, Zone};
 use local::CalendarFile;
 use serde_json::{Value, json};
 use tests::{ADA, ADA_ACCOUNT, TestApp};
@@ -61,13 +61,13 @@ async fn busy_cells_of_real_calendars_equal_an_independent_expansion() {
     for (name, _, _) in REFUSED {
         assert!(is_there(name), "{name} is listed as refused, but is not there");
     }
-    let Some(python) = python() else { return };
+    let Some(python) = python("recurring_ical_events") else { return };
     compare(&python, &files).await;
 }
 
 #[tokio::test]
 async fn busy_cells_of_a_hard_calendar_equal_an_independent_expansion() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("recurring_ical_events") else { return };
     compare(&python, &ics_files(Path::new(OUR_FILES))).await;
 }
 
@@ -166,7 +166,7 @@ async fn differences(app: &TestApp, path: &Path, theirs: &Year) -> (usize, usize
     let text = std::fs::read_to_string(path).unwrap();
     let now = app.now();
     app.google().add_calendar(ADA_ACCOUNT, SECOND, "Second", "owner");
-    app.google().set_time_zone(SECOND, theirs.zone.parse().unwrap());
+    app.google().set_time_zone(SECOND, &theirs.zone);
     let (from, to) = (now - TimeDelta::days(366), now + TimeDelta::days(740));
     let import = fakes::google::Import { text: &text, from, to, shift: false };
     app.google().import(ADA_ACCOUNT, SECOND, import).unwrap();
@@ -196,7 +196,7 @@ fn busy_cells(bits: &DayBits) -> usize {
 
 /// Start and end of the imported events that touch the year, as the expansion writes them.
 fn events_of(events: &[Value], theirs: &Year) -> Vec<[String; 2]> {
-    let zone: chrono_tz::Tz = theirs.zone.parse().unwrap();
+    let zone: Zone = theirs.zone.parse().unwrap();
     let point = |event: &Value, name: &str| {
         let point = &event[name];
         point["date"].as_str().map_or_else(
@@ -232,19 +232,19 @@ fn ics_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// An interpreter that has the package.
+/// An interpreter that has a package.
 #[expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a setting of this test, not the product's"
 )]
-pub(crate) fn python() -> Option<String> {
+pub(crate) fn python(package: &str) -> Option<String> {
     let python = std::env::var("HOLDFAST_PYTHON").unwrap_or_else(|_unset| "python3".to_owned());
-    let tried = Command::new(&python).args(["-c", "import recurring_ical_events"]).output();
+    let tried = Command::new(&python).args(["-c", &format!("import {package}")]).output();
     if tried.is_ok_and(|tried| tried.status.success()) {
         return Some(python);
     }
-    println!("skipped: {python} cannot import recurring_ical_events (HOLDFAST_PYTHON names another)");
+    println!("skipped: {python} cannot import {package} (HOLDFAST_PYTHON names another)");
     None
 }
 

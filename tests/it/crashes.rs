@@ -14,14 +14,13 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
-use chrono_tz::UTC;
 use fakes::Fault;
 use fakes::google::{EventSpec, errors};
 use holdfast::App;
 use holdfast::calendars::{EventId, EventKey};
 use holdfast::domain::{
     Booking, BookingId, BookingRecord, BookingStatus, CalendarSync, EntryKey, EventTypeSlug, Guest, HostId,
-    Integration, IntegrationId, Job, JobId, JobKind, JobStatus, Lease, Provider, Scope, Tenant, Tick,
+    Integration, IntegrationId, Job, JobId, JobKind, JobStatus, Lease, Provider, Scope, Tenant, Tick, Zone,
 };
 use holdfast::flows::{
     Arrival, BookRequest, BookingChange, BookingError, BookingsQuery, Change, Expected, HoldToken,
@@ -990,7 +989,7 @@ async fn whoever_only_reads_and_dies_has_changed_nothing() {
     let (id, token) = (id_of(&booking), token_of(&booking));
     let integration: IntegrationId = app.integrations(ADA).await[0]["id"].as_str().unwrap().parse().unwrap();
     let day = |text: &str| text.parse().unwrap();
-    let query = SlotsQuery { from: day("2026-11-30"), to: day("2026-12-07"), zone: UTC, length: None };
+    let query = SlotsQuery { from: day("2026-11-30"), to: day("2026-12-07"), zone: Zone::UTC, length: None };
     a_reader_dies(&app, "list slots", |process| {
         let query = query.clone();
         async move { list_slots(&process, &tenant(), &"intro".parse().unwrap(), &query).await.unwrap() }
@@ -1030,7 +1029,7 @@ async fn whoever_only_reads_and_dies_has_changed_nothing() {
         async move { read_history(&process, &admin(), &id).await.unwrap() }
     })
     .await;
-    let query = SlotsQuery { from: day("2026-11-30"), to: day("2026-12-07"), zone: UTC, length: None };
+    let query = SlotsQuery { from: day("2026-11-30"), to: day("2026-12-07"), zone: Zone::UTC, length: None };
     let booking = app.stored(id.as_str()).await;
     a_reader_dies(&app, "list what a booking could be moved to", |process| {
         let (query, booking) = (query.clone(), booking.clone());

@@ -262,6 +262,28 @@ async fn sao_paulo_has_summer_time_no_more() {
 }
 
 #[tokio::test]
+async fn vancouver_has_winter_time_no_more() {
+    let app = open("America/Vancouver", &[("09:00", "10:00")]).await;
+    // British Columbia stays on UTC-7 since March 2026: nine o'clock in December is no longer 17:00Z.
+    assert_eq!(
+        listed(&app, "2026-12-07", "2026-12-08", "UTC").await,
+        [
+            "2026-12-07",
+            "2026-12-07T16:00:00+00:00 2026-12-07T16:30:00+00:00",
+            "2026-12-07T16:30:00+00:00 2026-12-07T17:00:00+00:00",
+        ]
+    );
+    assert_eq!(
+        listed(&app, "2026-12-07", "2026-12-08", "America/Vancouver").await,
+        [
+            "2026-12-07",
+            "2026-12-07T09:00:00-07:00 2026-12-07T09:30:00-07:00",
+            "2026-12-07T09:30:00-07:00 2026-12-07T10:00:00-07:00",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn the_last_date_is_not_included() {
     let app = open("UTC", &[("00:00", "00:30"), ("23:30", "24:00")]).await;
     assert_eq!(

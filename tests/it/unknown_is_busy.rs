@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use chrono_tz::America::New_York;
 use fakes::Fault;
 use fakes::google::{EventSpec, errors};
 use reqwest::Method;
@@ -193,7 +192,7 @@ async fn each_kind_of_event_takes_time_as_google_means_it() {
 async fn a_whole_day_is_a_day_of_its_calendars_zone() {
     for calendar in [MAIN, FAMILY] {
         let (app, id) = connected().await;
-        app.google().set_time_zone(calendar, New_York);
+        app.google().set_time_zone(calendar, "America/New_York");
         let event = EventSpec {
             all_day: true,
             ..EventSpec::new("Offsite", at("00:00"), at("00:00") + TimeDelta::days(1))

@@ -5,9 +5,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use chrono_tz::Tz;
 use holdfast::App;
-use holdfast::domain::{EventTypeSlug, Scope, Span, Tenant, Ticks};
+use holdfast::domain::{EventTypeSlug, Scope, Span, Tenant, Ticks, Zone};
 use holdfast::flows::{
     Alternatives, BookRequest, BookingError, Hold, HoldToken, Offer, Refused, SlotRequest, book, hold,
     read_offer,
@@ -102,7 +101,7 @@ struct At<'a> {
     app: &'a App,
     tenant: &'a Tenant,
     offer: &'a Offer,
-    zone: Tz,
+    zone: Zone,
 }
 
 impl At<'_> {

@@ -4,9 +4,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chrono_tz::Tz;
 use holdfast::App;
-use holdfast::domain::{EventTypeSlug, Location, Tenant, Ticks};
+use holdfast::domain::{EventTypeSlug, Location, Tenant, Ticks, Zone};
 use holdfast::flows::{Offer, read_offer};
 use holdfast::http::requests::{WeekQuery, form_key};
 use holdfast::http::{Path, Problem, Query, words};
@@ -109,7 +108,7 @@ fn length(offer: &Offer, wanted: Option<Ticks>) -> Result<Ticks, Problem> {
 }
 
 /// Links keep the zone and the length; a zone that nobody chose stays to be chosen.
-fn places(tenant: &Tenant, slug: &EventTypeSlug, chosen: Option<Tz>, wish: &Wish) -> Places {
+fn places(tenant: &Tenant, slug: &EventTypeSlug, chosen: Option<Zone>, wish: &Wish) -> Places {
     let length = ("length", wish.length.minutes().to_string());
     let mut kept = vec![length.clone()];
     kept.extend(wish.week.map(|week| ("week", week.to_string())));

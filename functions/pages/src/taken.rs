@@ -4,8 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
-use chrono_tz::Tz;
-use holdfast::domain::Booking;
+use holdfast::domain::{Booking, Zone};
 use holdfast::flows::Alternatives;
 
 use crate::html::{Frame, page};
@@ -31,7 +30,7 @@ pub(crate) struct Taken {
     /// What was to be booked.
     pub(crate) what: String,
     /// The guest's zone.
-    pub(crate) zone: Tz,
+    pub(crate) zone: Zone,
     /// All free times.
     pub(crate) weeks: String,
     /// Where a slot's button leads.
@@ -57,7 +56,7 @@ impl Taken {
         lost: Lost,
         booking: &Booking,
         t: &Texts,
-        zone: Tz,
+        zone: Zone,
         places: Places,
         monday: NaiveDate,
     ) -> Self {

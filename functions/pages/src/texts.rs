@@ -1,8 +1,7 @@
 //! Every text of the pages, by language. A language is one more [`Texts`]; what stands in braces is filled in.
 
 use chrono::{Datelike, NaiveDate, Timelike};
-use chrono_tz::Tz;
-use holdfast::domain::{Span, Tick, Ticks};
+use holdfast::domain::{Span, Tick, Ticks, Zone};
 
 macro_rules! texts {
     ($($name:ident: $english:literal,)*) => {
@@ -199,14 +198,14 @@ impl Texts {
     }
 
     /// `Monday 23 November 2026, 09:30 - 10:00`.
-    pub(crate) fn slot(&self, slot: Span, zone: Tz) -> String {
+    pub(crate) fn slot(&self, slot: Span, zone: Zone) -> String {
         let [start, end] = [slot.start, slot.end].map(|tick| tick.instant().with_timezone(&zone));
         let date = start.date_naive();
         format!("{} {}, {}", self.day(date), date.year(), self.hours(start.time(), end.time()))
     }
 
     /// `09:30`.
-    pub(crate) fn time(&self, tick: Tick, zone: Tz) -> String {
+    pub(crate) fn time(&self, tick: Tick, zone: Zone) -> String {
         self.clock(tick.instant().with_timezone(&zone).time())
     }
 
@@ -237,7 +236,7 @@ impl Texts {
 }
 
 /// A zone's name, as it is read.
-pub(crate) fn zone(zone: Tz) -> String {
+pub(crate) fn zone(zone: Zone) -> String {
     zone.name().replace('_', " ")
 }
 
@@ -248,6 +247,8 @@ pub(crate) fn fill(text: &str, name: &str, value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use holdfast::domain::zone::named;
+
     use super::*;
 
     fn date(text: &str) -> NaiveDate {
@@ -266,7 +267,7 @@ mod tests {
     fn a_slot_stands_on_the_clock_of_its_zone() {
         let start = Tick::floor("2026-11-23T23:30:00Z".parse().unwrap());
         let slot = Span::new(start, start + Ticks::from_minutes(90).unwrap());
-        let text = ENGLISH.slot(slot, chrono_tz::Asia::Kolkata);
+        let text = ENGLISH.slot(slot, Zone::from(named::Asia::Kolkata));
         assert_eq!(text, "Tuesday 24 November 2026, 05:00\u{a0}\u{2013}\u{2060}\u{a0}06:30");
         assert_eq!(ENGLISH.long(slot.len()), "1 h 30 min");
         assert_eq!(ENGLISH.long(Ticks::from_minutes(120).unwrap()), "2 h");

@@ -5,9 +5,8 @@
 use std::sync::LazyLock;
 
 use chrono::{Datelike, Days, NaiveDate};
-use chrono_tz::{TZ_VARIANTS, Tz};
 use holdfast::App;
-use holdfast::domain::{Tick, Ticks};
+use holdfast::domain::{Tick, Ticks, Zone};
 use holdfast::flows::{BookingError, Listing, SlotsQuery};
 
 use crate::listed::Of;
@@ -37,7 +36,7 @@ pub(crate) struct Wish {
     /// A date of the week; the first week with slots when `None`.
     pub(crate) week: Option<NaiveDate>,
     /// The guest's zone.
-    pub(crate) zone: Tz,
+    pub(crate) zone: Zone,
     /// How long.
     pub(crate) length: Ticks,
 }
@@ -113,7 +112,7 @@ pub(crate) fn monday(date: NaiveDate) -> NaiveDate {
 }
 
 /// A tick's date on the clocks of a zone.
-pub(crate) fn local_date(tick: Tick, zone: Tz) -> NaiveDate {
+pub(crate) fn local_date(tick: Tick, zone: Zone) -> NaiveDate {
     tick.instant().with_timezone(&zone).date_naive()
 }
 
@@ -204,7 +203,7 @@ impl Day {
     }
 
     /// Where the clocks go back an hour comes twice: the zone's abbreviation tells which.
-    fn add(&mut self, start: Tick, zone: Tz, t: &Texts) {
+    fn add(&mut self, start: Tick, zone: Zone, t: &Texts) {
         let mut slot = slot(start, zone, t);
         if self.slots.iter().any(|other| other.label == slot.label) {
             let local = start.instant().with_timezone(&zone);
@@ -215,7 +214,7 @@ impl Day {
 }
 
 /// A slot's button.
-pub(crate) fn slot(start: Tick, zone: Tz, t: &Texts) -> Slot {
+pub(crate) fn slot(start: Tick, zone: Zone, t: &Texts) -> Slot {
     Slot { start: start.instant().format("%Y-%m-%dT%H:%M:%SZ").to_string(), label: t.time(start, zone) }
 }
 
@@ -226,9 +225,9 @@ type Area = (&'static str, Vec<(&'static str, String)>);
 pub(crate) fn areas() -> &'static [Area] {
     static ALL: LazyLock<Vec<Area>> = LazyLock::new(|| {
         let zones = |area: &'static str| {
-            let names = TZ_VARIANTS.iter().filter_map(move |zone| {
-                let place = zone.name().strip_prefix(area)?.strip_prefix('/')?;
-                Some((zone.name(), place.replace('_', " ")))
+            let names = Zone::names().filter_map(move |zone| {
+                let place = zone.strip_prefix(area)?.strip_prefix('/')?;
+                Some((zone, place.replace('_', " ")))
             });
             (area, names.collect())
         };
@@ -244,6 +243,8 @@ pub(crate) fn is_listed(zone: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use holdfast::domain::zone::named::Europe;
+
     use super::*;
 
     #[test]
@@ -261,7 +262,7 @@ mod tests {
         let starts = ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"];
         let starts = starts.map(|text| Tick::floor(text.parse().unwrap())).to_vec();
         let length = Ticks::from_minutes(30).unwrap();
-        let listing = Listing { zone: Tz::Europe__London, starts, length, reason: None };
+        let listing = Listing { zone: Zone::from(Europe::London), starts, length, reason: None };
         let days = days(&listing, Texts::usual());
         assert_eq!(days.len(), 1);
         let labels: Vec<_> = days[0].slots.iter().map(|slot| slot.label.as_str()).collect();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, Utc};
 use fakes::google::{Google, Import, Imported, NotACalendar};
 
-use crate::seed::{ADA_ACCOUNT, ADA_ZONE, DEMO_EVENT};
+use crate::seed::{ADA_ACCOUNT, DEMO_EVENT, ada_zone};
 
 /// Occurrences are loaded from so long ago, for the calendar's pages.
 const PAST: TimeDelta = TimeDelta::days(366);
@@ -57,7 +57,7 @@ pub(crate) fn load(
         .map_err(|source| CalendarError::Unreadable { path: path(), source })?;
     google.add_account(ADA_ACCOUNT, "Ada Lovelace");
     // Not the zone that an earlier file named.
-    google.set_time_zone(ADA_ACCOUNT, ADA_ZONE);
+    google.set_time_zone(ADA_ACCOUNT, ada_zone().name());
     let import = Import { text: &text, from: now - PAST, to: now + AHEAD, shift: file.shift };
     let imported = google
         .import(ADA_ACCOUNT, ADA_ACCOUNT, import)

@@ -4,10 +4,10 @@
 //! The one rule: an existing place is left as it is. The tenant is stored last and says that the rest is there.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
-use chrono_tz::Tz;
 use fakes::google::{EventSpec, Google};
 use holdfast::App;
-use holdfast::domain::{EventType, Host, HostSchedule, IdError, Tenant, TenantSettings};
+use holdfast::domain::zone::named::{America, Europe};
+use holdfast::domain::{EventType, Host, HostSchedule, IdError, Tenant, TenantSettings, Zone};
 use holdfast::store::StoreError;
 use serde_json::{Value, json};
 
@@ -19,8 +19,6 @@ pub(crate) const HOSTS: [&str; 2] = ["hst_ada1", "hst_grace1"];
 const SCHEDULES: [&str; 2] = ["sch_ada1", "sch_grace1"];
 /// Ada's account, whose main calendar goes by the same name.
 pub(crate) const ADA_ACCOUNT: &str = "ada@example.com";
-/// Where she lives.
-pub(crate) const ADA_ZONE: Tz = Tz::Europe__London;
 /// What the ids of the demo's events begin with.
 pub(crate) const DEMO_EVENT: &str = "demo";
 /// The event types' slugs.
@@ -29,6 +27,11 @@ pub(crate) const EVENT_TYPES: [&str; 3] = ["intro", "deep-dive", "office-hours"]
 /// How far ahead the calendars are filled.
 const FILLED_DAYS: usize = 21;
 const WORKDAYS: [Weekday; 5] = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
+
+/// Where Ada lives.
+pub(crate) fn ada_zone() -> Zone {
+    Zone::from(Europe::London)
+}
 
 /// Why the demo data is not there.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +124,7 @@ fn event_types() -> [Value; 3] {
 /// Fills the accounts' calendars for the three weeks from `now` on. Ids are fixed, so a second filling at the
 /// same date changes nothing.
 pub(crate) fn calendars(google: &Google, now: DateTime<Utc>) {
-    let ada = Person::new(google, ADA_ACCOUNT, "Ada Lovelace", ADA_ZONE, now);
+    let ada = Person::new(google, ADA_ACCOUNT, "Ada Lovelace", ada_zone(), now);
     let family = ada.second_calendar("family.ada@group.calendar.google.com", "Family");
     ada.every(&WORKDAYS, "Stand-up", "09:30", 15);
     ada.every(&[Weekday::Mon], "Planning", "15:00", 60);
@@ -136,7 +139,7 @@ pub(crate) fn calendars(google: &Google, now: DateTime<Utc>) {
     });
     ada.once(0, Weekday::Wed, "Called off", "14:00", 60, |event| event.status = "cancelled");
 
-    let grace = Person::new(google, "grace@example.com", "Grace Hopper", chrono_tz::America::New_York, now);
+    let grace = Person::new(google, "grace@example.com", "Grace Hopper", Zone::from(America::New_York), now);
     let on_call = grace.second_calendar("oncall.grace@group.calendar.google.com", "On call");
     grace.every(&[Weekday::Mon, Weekday::Thu], "Compiler club", "11:00", 60);
     grace.every(&[Weekday::Tue], "One to one", "14:30", 30);
@@ -154,20 +157,20 @@ pub(crate) fn calendars(google: &Google, now: DateTime<Utc>) {
 struct Person<'a> {
     google: &'a Google,
     email: &'a str,
-    zone: Tz,
+    zone: Zone,
     today: NaiveDate,
 }
 
 impl<'a> Person<'a> {
-    fn new(google: &'a Google, email: &'a str, name: &str, zone: Tz, now: DateTime<Utc>) -> Self {
+    fn new(google: &'a Google, email: &'a str, name: &str, zone: Zone, now: DateTime<Utc>) -> Self {
         google.add_account(email, name);
-        google.set_time_zone(email, zone);
+        google.set_time_zone(email, zone.name());
         Self { google, email, zone, today: now.with_timezone(&zone).date_naive() }
     }
 
     fn second_calendar(&self, id: &'a str, name: &str) -> &'a str {
         self.google.add_calendar(self.email, id, name, "owner");
-        self.google.set_time_zone(id, self.zone);
+        self.google.set_time_zone(id, self.zone.name());
         id
     }
 
@@ -211,7 +214,7 @@ impl<'a> Person<'a> {
         let mut event = EventSpec::new(title, DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH);
         change(&mut event);
         // A whole-day event is named by UTC dates, in whatever zone.
-        let zone = if event.all_day { Tz::UTC } else { self.zone };
+        let zone = if event.all_day { Zone::UTC } else { self.zone };
         let Some(start) = date.and_time(at).and_local_timezone(zone).earliest() else { return };
         event.start = start.to_utc();
         event.end = event.start + TimeDelta::minutes(length);

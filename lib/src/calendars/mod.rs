@@ -19,7 +19,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use secrecy::SecretString;
 use tokio::time::Instant;
 use url::Url;
@@ -28,7 +27,7 @@ pub use self::error::CalendarError;
 pub use self::http::Http;
 pub use self::ids::{CalendarId, EventId, EventKey, ForeignIdError};
 pub use self::oauth::ClientSecret;
-use crate::domain::{Conference, IntegrationId, Provider, Span, Visibility};
+use crate::domain::{Conference, IntegrationId, Provider, Span, Visibility, Zone};
 
 /// The private property under which an event of ours names its integration.
 pub const INTEGRATION_PROPERTY: &str = "holdfast_integration";
@@ -279,7 +278,7 @@ pub struct EventDraft {
     /// When it ends.
     pub ends_at: DateTime<Utc>,
     /// The zone that the calendar shows it in.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// The title.
     pub title: String,
     /// The description, in plain text.

@@ -1,12 +1,11 @@
 //! A booking and the states it goes through. What stands of it in calendars is in its agenda entries.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Actor, BookingId, Claim, EventType, EventTypeSlug, HostId, Location, ScheduleId, Span, Tenant, Tick,
-    Ticks, Visibility,
+    Ticks, Visibility, Zone,
 };
 
 /// Where a booking stands.
@@ -98,7 +97,7 @@ pub struct Guest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
     /// The zone in which they read times.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// BCP 47 language tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
@@ -113,7 +112,7 @@ pub struct Terms {
     /// The host's name.
     pub host_name: String,
     /// The zone of the schedule that offered it.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// The schedule of its organizer that offered it; the host's default when `None`.
     #[serde(default)]
     pub schedule: Option<ScheduleId>,
@@ -466,6 +465,7 @@ impl Booking {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::zone::named;
 
     fn booking(status: BookingStatus) -> Booking {
         serde_json::from_value(serde_json::json!({
@@ -547,7 +547,7 @@ mod tests {
         told.fingerprint = "a hash of Mary's name, address and answers".to_owned();
         told.guest.phone = Some("5".to_owned());
         told.guest.locale = Some("en-GB".to_owned());
-        told.guest.time_zone = chrono_tz::America::Sao_Paulo;
+        told.guest.time_zone = Zone::from(named::America::Sao_Paulo);
         let erased = told.erased();
         assert!(!serde_json::to_string(&erased).unwrap().to_lowercase().contains("mary"));
         assert_eq!((erased.fingerprint.as_str(), erased.guest.time_zone), ("", told.terms.time_zone));

@@ -8,11 +8,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::zone::{DAY_SECONDS, day_from_index, tick_from, tick_until};
-use super::{Day, Offsets, Span};
+use super::offsets::{DAY_SECONDS, day_from_index, tick_from, tick_until};
+use super::{Day, Offsets, Span, Zone};
 
 /// A wall-clock time of day on the 5-minute grid, written `09:00`. `24:00` is the end of the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -229,7 +228,7 @@ pub const MOST_OVERRIDES: usize = 400;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     /// Whose wall clock the hours are read on.
-    pub zone: Tz,
+    pub zone: Zone,
     /// The hours of a week like any other.
     pub weekly: Week,
     /// Local dates whose hours are these instead; none at all is a day off.
@@ -328,10 +327,10 @@ pub(super) fn pieces(stretches: &[Stretch]) -> impl Iterator<Item = Piece<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use chrono_tz::{Africa, America, Asia, Australia, Europe, Pacific};
 
     use super::*;
     use crate::domain::local_days;
+    use crate::domain::zone::named::{Africa, America, Asia, Australia, Europe, Pacific};
 
     fn hours(text: &str) -> DayHours {
         let read = |hours: &str| {
@@ -341,8 +340,8 @@ mod tests {
         text.split_whitespace().map(read).collect::<Vec<_>>().into()
     }
 
-    fn every_day(zone: Tz, text: &str) -> Schedule {
-        Schedule { zone, weekly: Week::every_day(&hours(text)), overrides: BTreeMap::new() }
+    fn every_day(zone: impl Into<Zone>, text: &str) -> Schedule {
+        Schedule { zone: zone.into(), weekly: Week::every_day(&hours(text)), overrides: BTreeMap::new() }
     }
 
     /// What is open on the local date, as `start/end` on the clocks of the zone.
@@ -412,7 +411,7 @@ mod tests {
         assert_eq!(apia.open(new_year), [new_year]);
         assert_eq!(new_year.len().minutes(), 48 * 60);
         let only_on_the_30th = Schedule {
-            zone: Pacific::Apia,
+            zone: Pacific::Apia.into(),
             weekly: Week::default(),
             overrides: BTreeMap::from([("2011-12-30".parse().unwrap(), hours("00:00-24:00"))]),
         };
@@ -465,7 +464,7 @@ mod tests {
             ["01", "02", "03", "04", "05", "06", "07"].map(|hour| hours(&format!("{hour}:00-24:00"))).into();
         let [mon, tue, wed, thu, fri, sat, sun] = week.clone().try_into().unwrap();
         let weekly = Week { mon, tue, wed, thu, fri, sat, sun };
-        let schedule = Schedule { zone: Tz::UTC, weekly, overrides: BTreeMap::new() };
+        let schedule = Schedule { zone: Zone::UTC, weekly, overrides: BTreeMap::new() };
         for (date, expected) in "2027-03-15".parse::<NaiveDate>().unwrap().iter_days().zip(&week) {
             assert_eq!(schedule.hours_on(date), expected, "{date}");
         }

@@ -11,8 +11,8 @@
 
 use chrono::{DateTime, Utc};
 
+use super::offsets::{DAY_SECONDS, day_from_index, tick_from, tick_until};
 use super::schedule::{Stretch, pieces};
-use super::zone::{DAY_SECONDS, day_from_index, tick_from, tick_until};
 use super::{Day, EventType, Offsets, Schedule, Span, Tick, Ticks, Timeline};
 
 /// Why a start is not offered.
@@ -201,10 +201,10 @@ pub struct LocalRun<'a> {
 /// Cuts ascending starts where the guest's date or offset changes, and puts them in the order of their dates.
 ///
 /// ```
-/// use chrono_tz::{America::Sao_Paulo, Europe::London, Pacific::Auckland, Tz};
-/// use holdfast::domain::{Offsets, Span, Tick, slots};
+/// use holdfast::domain::zone::named::{America, Europe, Pacific};
+/// use holdfast::domain::{Offsets, Span, Tick, Zone, slots};
 ///
-/// let dates = |zone: Tz, starts: [&str; 2]| {
+/// let dates = |zone: Zone, starts: [&str; 2]| {
 ///     let starts = starts.map(|text| Tick::floor(text.parse().unwrap()));
 ///     let offsets = Offsets::over(zone, Span::new(starts[0], starts[1]));
 ///     let runs = slots::local_runs(&starts, &offsets);
@@ -212,11 +212,11 @@ pub struct LocalRun<'a> {
 /// };
 /// // One morning in Sao Paulo is two days in Auckland.
 /// let morning = ["2027-03-15T10:30:00Z", "2027-03-15T11:00:00Z"];
-/// assert_eq!(dates(Sao_Paulo, morning), ["2027-03-15 -3"]);
-/// assert_eq!(dates(Auckland, morning), ["2027-03-15 13", "2027-03-16 13"]);
+/// assert_eq!(dates(America::Sao_Paulo.into(), morning), ["2027-03-15 -3"]);
+/// assert_eq!(dates(Pacific::Auckland.into(), morning), ["2027-03-15 13", "2027-03-16 13"]);
 /// // London's clocks go forward on that morning.
 /// let gap = ["2027-03-28T00:30:00Z", "2027-03-28T01:30:00Z"];
-/// assert_eq!(dates(London, gap), ["2027-03-28 0", "2027-03-28 1"]);
+/// assert_eq!(dates(Europe::London.into(), gap), ["2027-03-28 0", "2027-03-28 1"]);
 /// ```
 pub fn local_runs<'a>(starts: &'a [Tick], offsets: &Offsets) -> Vec<LocalRun<'a>> {
     let mut runs = Vec::new();
@@ -267,11 +267,11 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use chrono::NaiveDate;
-    use chrono_tz::{America, Asia, Europe, Pacific, Tz};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{DayHours, Hours, Week, local_days};
+    use crate::domain::zone::named::{Africa, America, Asia, Australia, Europe, Pacific};
+    use crate::domain::{DayHours, Hours, Week, Zone, local_days};
 
     fn minutes(minutes: i64) -> Ticks {
         Ticks::from_minutes(minutes).unwrap()
@@ -281,13 +281,13 @@ mod tests {
         Tick::exact(text.parse().unwrap()).unwrap()
     }
 
-    fn every_day(zone: Tz, hours: &str) -> Schedule {
+    fn every_day(zone: impl Into<Zone>, hours: &str) -> Schedule {
         let read = |hours: &str| {
             let (from, to) = hours.split_once('-').unwrap();
             Hours::new(from.parse().unwrap(), to.parse().unwrap()).unwrap()
         };
         let hours: DayHours = hours.split_whitespace().map(read).collect::<Vec<_>>().into();
-        Schedule { zone, weekly: Week::every_day(&hours), overrides: BTreeMap::new() }
+        Schedule { zone: zone.into(), weekly: Week::every_day(&hours), overrides: BTreeMap::new() }
     }
 
     fn every(interval: i64, length: i64) -> EventType {
@@ -321,10 +321,10 @@ mod tests {
             ["00:00", "01:30", "01:30", "03:00", "04:30"]
         );
         // Cairo has no 00:00 on this day, and hours from midnight begin an hour in.
-        let cairo = every_day(chrono_tz::Africa::Cairo, "00:00-04:00");
+        let cairo = every_day(Africa::Cairo, "00:00-04:00");
         assert_eq!(clocks(&cairo, &every(60, 60), "2027-04-30"), ["01:00", "02:00", "03:00"]);
         // Lord Howe skips 02:00 to 02:30.
-        let lord_howe = every_day(chrono_tz::Australia::Lord_Howe, "01:00-05:00");
+        let lord_howe = every_day(Australia::Lord_Howe, "01:00-05:00");
         assert_eq!(clocks(&lord_howe, &every(60, 60), "2027-10-03"), ["01:00", "03:00", "04:00"]);
         assert_eq!(clocks(&lord_howe, &every(60, 60), "2027-04-04"), ["01:00", "02:00", "03:00", "04:00"]);
         let kolkata = every_day(Asia::Kolkata, "09:00-11:00");
@@ -410,7 +410,7 @@ mod tests {
 
     #[test]
     fn nothing_is_offered_for_no_length_and_an_interval_of_nothing_ends() {
-        let schedule = every_day(Tz::UTC, "09:00-10:00");
+        let schedule = every_day(Zone::UTC, "09:00-10:00");
         let day: Day = "2027-03-15".parse().unwrap();
         let (now, known) = (day.start().instant(), Timeline::over(day.span()));
         assert!(starts(&schedule, &every(30, 0), Ticks::ZERO, now, &known, day.span()).is_empty());
@@ -427,7 +427,7 @@ mod tests {
         let starts =
             ["2010-11-07T02:25:00Z", "2010-11-07T02:30:00Z", "2010-11-07T02:35:00Z", "2010-11-07T03:30:00Z"]
                 .map(tick);
-        let offsets = Offsets::over(America::St_Johns, Span::new(starts[0], starts[3]));
+        let offsets = Offsets::over(America::St_Johns.into(), Span::new(starts[0], starts[3]));
         let runs = local_runs(&starts, &offsets);
         let dates: Vec<_> = runs.iter().map(|run| (run.date.to_string(), run.starts)).collect();
         assert_eq!(

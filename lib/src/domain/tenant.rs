@@ -1,7 +1,8 @@
 //! A business: what it calls itself, where and in which language, and for how long it keeps what guests told it.
 
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+
+use super::Zone;
 
 /// A tenant's settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -9,7 +10,7 @@ pub struct TenantSettings {
     /// The name that guests see.
     pub name: String,
     /// The zone in which the business reads times where no host's or guest's zone applies.
-    pub zone: Tz,
+    pub zone: Zone,
     /// BCP 47 language tag of its pages and mails.
     pub locale: String,
     /// The line under its name on the public pages.

@@ -2,13 +2,13 @@
 //! wrong type, out of range, or unknown.
 
 use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
-use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::domain::{
     BookingId, BookingStatus, CalendarSync, EventTypeSlug, HostId, IntegrationId, ScheduleId, Tick, Ticks,
+    Zone,
 };
 
 /// One field that cannot be accepted.
@@ -284,14 +284,7 @@ macro_rules! from_str_field {
         }
     )*};
 }
-from_str_field!(BookingId, EventTypeSlug, HostId, IntegrationId, ScheduleId);
-
-impl FromField for Tz {
-    fn from_json(value: &Value) -> Result<Self, String> {
-        let parsed = text_of(value)?.parse();
-        parsed.map_err(|_unknown| "must be a time zone of the IANA database, e.g. Europe/London".to_owned())
-    }
-}
+from_str_field!(BookingId, EventTypeSlug, HostId, IntegrationId, ScheduleId, Zone);
 
 impl FromField for NaiveDate {
     fn from_json(value: &Value) -> Result<Self, String> {

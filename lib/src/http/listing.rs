@@ -8,8 +8,8 @@
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
+use crate::domain::rfc3339::clock;
 use crate::domain::slots::{LocalRun, local_runs};
-use crate::domain::zone::clock;
 use crate::domain::{LocalInstant, Offsets, Rfc3339, Span, Tick, Ticks};
 use crate::flows::{Listing, Unavailable};
 

@@ -2,10 +2,11 @@
 //!
 //! Nothing is ever made of these types; a test of the requests holds their patterns against what is accepted.
 
-use chrono_tz::TZ_VARIANTS;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
+
+use crate::domain::Zone;
 
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
@@ -138,7 +139,7 @@ impl PartialSchema for TimeZone {
         let zone = ObjectBuilder::new()
             .schema_type(Type::String)
             .description(Some("A time zone, by its name in the IANA database."))
-            .enum_values(Some(TZ_VARIANTS.iter().map(|zone| zone.name())))
+            .enum_values(Some(Zone::names()))
             .examples(["Europe/London"]);
         RefOr::T(zone.into())
     }

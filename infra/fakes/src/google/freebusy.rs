@@ -1,7 +1,6 @@
 //! `freeBusy.query`. What is wrong with one calendar stands inside the 200, beside an empty `busy`.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use chrono_tz::Tz;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -9,6 +8,7 @@ use super::api::{Caller, Reply};
 use super::errors::{Refusal, bad_parameter, bad_request, calendar_range, missing, not_simulated};
 use super::web::Ask;
 use super::world::{World, instant};
+use super::zone::Zone;
 
 const LONGEST: TimeDelta = TimeDelta::days(90);
 const MOST_CALENDARS: usize = 50;
@@ -43,9 +43,9 @@ pub(super) fn query(world: &World, caller: &Caller, ask: &Ask) -> Result<Reply, 
     if to - from > LONGEST {
         return Err(calendar_range("timeRangeTooLong", "The requested time range is too long."));
     }
-    let zone: Tz = match query.time_zone.as_deref() {
+    let zone: Zone = match query.time_zone.as_deref() {
         Some(name) => name.parse().ok().ok_or_else(|| bad_parameter("timeZone", "Invalid time zone"))?,
-        None => Tz::UTC,
+        None => Zone::UTC,
     };
     let most = query.calendar_expansion_max.unwrap_or(MOST_CALENDARS);
     if most > MOST_CALENDARS || query.group_expansion_max.is_some_and(|most| most > MOST_GROUP_MEMBERS) {
@@ -64,8 +64,7 @@ pub(super) fn query(world: &World, caller: &Caller, ask: &Ask) -> Result<Reply, 
             } else {
                 busy(world, caller, &id, (from, to))
             };
-            let shown =
-                |time: DateTime<Utc>| time.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true);
+            let shown = |time: DateTime<Utc>| zone.local(time).to_rfc3339_opts(SecondsFormat::Secs, true);
             let answer = match answer {
                 Ok(busy) => {
                     let busy = busy

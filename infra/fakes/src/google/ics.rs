@@ -30,10 +30,9 @@ use calcard::icalendar::{
 };
 use calcard::{Entry, Parser};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 
 use self::event::{Event, Length, Moment, Start, Zones, event, moment, text_of};
-use super::world::{first_instant, local_instant};
+use super::zone::Zone;
 
 /// A rule that gives more occurrences than this up to the window's end is refused.
 const MOST_OCCURRENCES: usize = 100_000;
@@ -83,7 +82,7 @@ pub(super) struct Occurrence {
 /// A file, read.
 pub(super) struct File {
     /// The calendar's zone.
-    pub(super) zone: Tz,
+    pub(super) zone: Zone,
     pub(super) refused: Vec<Refused>,
     series: Vec<Series>,
 }
@@ -96,7 +95,7 @@ struct Series {
 }
 
 /// Reads a file whose calendar has the zone `zone` if it names none.
-pub(super) fn read(text: &str, zone: Tz) -> Result<File, NotACalendar> {
+pub(super) fn read(text: &str, zone: Zone) -> Result<File, NotACalendar> {
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let count = |word: &str| {
         let begins =
@@ -179,9 +178,9 @@ impl File {
             text_of(root, &property)
         });
         let Some(named) = named else { return };
-        match calendar.build_tz_resolver().resolve(named) {
-            Some(NamedZone::Tz(zone)) => self.zone = zone,
-            Some(NamedZone::Fixed(_) | NamedZone::Floating) | None => self.refused.push(Refused {
+        match event::zone_named(&calendar.build_tz_resolver(), named) {
+            Some(zone) => self.zone = zone,
+            None => self.refused.push(Refused {
                 component: "X-WR-TIMEZONE".to_owned(),
                 reason: format!("there is no zone {named:?}; the calendar's is {}", self.zone),
             }),
@@ -194,9 +193,9 @@ impl File {
         let events = self.series.iter().flat_map(Series::events).filter(|one| one.status != "cancelled");
         let dates = events.map(|event| match event.start {
             Start { at, all_day: true, .. } => at.date(),
-            start => start.instant().with_timezone(&self.zone).date_naive(),
+            start => self.zone.local(start.instant()).date_naive(),
         });
-        let today = now.with_timezone(&self.zone).date_naive();
+        let today = self.zone.local(now).date_naive();
         dates.min().map_or(0, |first| (monday(today) - monday(first)).num_weeks())
     }
 
@@ -241,9 +240,9 @@ fn says_nothing_of_time(kind: &ICalendarComponentType) -> bool {
 }
 
 impl Occurrence {
-    fn span(&self, zone: Tz) -> (DateTime<Utc>, DateTime<Utc>) {
+    fn span(&self, zone: Zone) -> (DateTime<Utc>, DateTime<Utc>) {
         if self.all_day {
-            (first_instant(self.start.date_naive(), zone), first_instant(self.end.date_naive(), zone))
+            (zone.first_instant(self.start.date_naive()), zone.first_instant(self.end.date_naive()))
         } else {
             (self.start, self.end)
         }
@@ -265,7 +264,7 @@ impl Series {
 
     fn occurrences(
         &self,
-        zone: Tz,
+        zone: Zone,
         until: NaiveDateTime,
         weeks: TimeDelta,
     ) -> Result<Vec<Occurrence>, Refused> {
@@ -298,10 +297,10 @@ type Starts = BTreeMap<DateTime<Utc>, (NaiveDateTime, Length)>;
 
 impl Event {
     /// The recurrence set before replacements and exclusions: by instant, on the wall clock of `DTSTART`.
-    fn starts(&self, zone: Tz, until: NaiveDateTime) -> Result<Starts, String> {
+    fn starts(&self, zone: Zone, until: NaiveDateTime) -> Result<Starts, String> {
         let mut starts = Starts::new();
         let mut put = |at: NaiveDateTime, length: Length| {
-            starts.insert(local_instant(at, self.start.zone), (at, length));
+            starts.insert(self.start.zone.instant(at), (at, length));
         };
         put(self.start.at, self.length);
         for rule in &self.rules {
@@ -315,17 +314,17 @@ impl Event {
         Ok(starts)
     }
 
-    fn once(&self, zone: Tz, weeks: TimeDelta) -> Occurrence {
+    fn once(&self, zone: Zone, weeks: TimeDelta) -> Occurrence {
         self.at(self.start.at, self.length, zone, weeks)
     }
 
     /// The occurrence that begins at this time on the wall clock of `DTSTART`.
-    fn at(&self, at: NaiveDateTime, length: Length, calendar: Tz, weeks: TimeDelta) -> Occurrence {
+    fn at(&self, at: NaiveDateTime, length: Length, calendar: Zone, weeks: TimeDelta) -> Occurrence {
         let Start { zone, all_day, .. } = self.start;
-        let original = local_instant(at, zone);
+        let original = zone.instant(at);
         // What is written in UTC lies on somebody's wall clock all the same.
-        let (at, zone) = if zone == Tz::UTC && !all_day && !weeks.is_zero() {
-            (original.with_timezone(&calendar).naive_local(), calendar)
+        let (at, zone) = if zone == Zone::UTC && !all_day && !weeks.is_zero() {
+            (calendar.local(original).naive_local(), calendar)
         } else {
             (at, zone)
         };
@@ -338,8 +337,8 @@ impl Event {
             status: self.status,
             transparent: self.transparent,
             all_day,
-            start: local_instant(at, zone),
-            end: local_instant(at + length.days, zone) + length.rest,
+            start: zone.instant(at),
+            end: zone.instant(at + length.days) + length.rest,
         }
     }
 }
@@ -348,7 +347,7 @@ impl Event {
 fn run(
     rule: &ICalendarRecurrenceRule,
     start: Start,
-    calendar: Tz,
+    calendar: Zone,
     until: NaiveDateTime,
 ) -> Result<Vec<NaiveDateTime>, String> {
     let own_end = match &rule.until {

@@ -58,6 +58,7 @@ mod tests;
 mod tokens;
 mod web;
 mod world;
+mod zone;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use axum::body::Body;
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc};
-use chrono_tz::Tz;
 use http::Response;
 
 use super::Site;
 use super::oauth::{Consent, ConsentRefused, describe, needs_consent};
 use super::web::{self, Ask, Params, encode};
-use super::world::{Account, Event, World, first_instant};
+use super::world::{Account, Event, World};
+use super::zone::Zone;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--line:#8883;--soft:#707680;--accent:#3367d6}
@@ -146,8 +146,8 @@ pub(super) fn account(site: &Site, email: &str, ask: &Ask) -> Response<Body> {
             "<h1>No such account</h1><p><a href=\"/\">All accounts</a></p>",
         );
     };
-    let zone = world.calendars.get(email).map_or(Tz::UTC, |calendar| calendar.zone);
-    let today = site.now().with_timezone(&zone).date_naive();
+    let zone = world.calendars.get(email).map_or(Zone::UTC, |calendar| calendar.zone);
+    let today = zone.local(site.now()).date_naive();
     let asked = ask.query.get("from").and_then(|from| from.parse().ok());
     let from = asked.filter(|from: &NaiveDate| (1970..2200).contains(&from.year())).unwrap_or(today);
     let week = Week { world: &world, account, zone, today };
@@ -158,7 +158,7 @@ pub(super) fn account(site: &Site, email: &str, ask: &Ask) -> Response<Body> {
 struct Week<'a> {
     world: &'a World,
     account: &'a Account,
-    zone: Tz,
+    zone: Zone,
     today: NaiveDate,
 }
 
@@ -199,8 +199,8 @@ impl Week<'_> {
     }
 
     fn lines(&self, date: NaiveDate) -> Vec<Line<'_>> {
-        let starts = first_instant(date, self.zone);
-        let ends = first_instant(date + Days::new(1), self.zone);
+        let starts = self.zone.first_instant(date);
+        let ends = self.zone.first_instant(date + Days::new(1));
         let mut lines = Vec::new();
         for calendar in self.account.listed.iter().filter_map(|listed| self.world.calendars.get(&listed.id)) {
             for (id, event) in calendar.events.iter().filter(|(_, event)| !event.is_cancelled()) {
@@ -218,7 +218,7 @@ impl Week<'_> {
 
     fn put_line(&self, body: &mut String, line: &Line<'_>) {
         let event = line.event;
-        let clock = |time: DateTime<Utc>| time.with_timezone(&self.zone).format("%H:%M").to_string();
+        let clock = |time: DateTime<Utc>| self.zone.local(time).format("%H:%M").to_string();
         let when = if line.all_day {
             "all day".to_owned()
         } else {

@@ -1,11 +1,11 @@
 //! An event as one account sees it in one calendar: links, `self`, times in the calendar's zone.
 
 use chrono::SecondsFormat;
-use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::web::encode;
 use super::world::{Event, Fields, instant};
+use super::zone::Zone;
 
 /// Fields that a person who may see times only does not get.
 const DETAILS: [&str; 12] = [
@@ -29,7 +29,7 @@ pub(super) struct View<'a> {
     pub(super) account: &'a str,
     pub(super) calendar: &'a str,
     /// The zone in which `dateTime`s are written.
-    pub(super) zone: Tz,
+    pub(super) zone: Zone,
     pub(super) times_only: bool,
     /// More attendees than these are left out, but for the one who looks.
     pub(super) most_attendees: usize,
@@ -83,14 +83,14 @@ impl View<'_> {
     /// To the event's day on the account's page.
     fn link(&self, event: &Event) -> String {
         let page = format!("{}/accounts/{}", self.base, encode(self.account));
-        let day = event.span(self.zone).map(|(start, _)| start.with_timezone(&self.zone).date_naive());
+        let day = event.span(self.zone).map(|(start, _)| self.zone.local(start).date_naive());
         day.map_or_else(|| page.clone(), |day| format!("{page}?from={day}#{}", event.text("id")))
     }
 
     fn localise(&self, point: Option<&mut Value>) {
         let Some(point) = point else { return };
         if let Some(time) = point.get("dateTime").and_then(Value::as_str).and_then(instant) {
-            let local = time.with_timezone(&self.zone).to_rfc3339_opts(SecondsFormat::Secs, true);
+            let local = self.zone.local(time).to_rfc3339_opts(SecondsFormat::Secs, true);
             set(point, "dateTime", json!(local));
         }
     }

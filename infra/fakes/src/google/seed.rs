@@ -4,13 +4,13 @@
 //! nothing, so that a demo can be seeded at every start over a kept state.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
 use super::body::{merge, settle};
 use super::events::{bump, first_fields, is_event_id, new_event_id, put};
 use super::render::View;
 use super::world::{Account, Calendar, Fields, Listed, Role, World};
+use super::zone::Zone;
 use super::{Google, Site, errors};
 
 /// An event to put into a calendar from outside, as its owner would in the web interface.
@@ -113,9 +113,10 @@ impl Google {
         self.site.change(|world| list(world, email, id, summary, role));
     }
 
-    /// The zone in which a calendar's times are written and its whole days begin and end.
+    /// The zone, by its IANA name, in which a calendar's times are written and its whole days begin and end.
     #[track_caller]
-    pub fn set_time_zone(&self, calendar: &str, zone: Tz) {
+    pub fn set_time_zone(&self, calendar: &str, name: &str) {
+        let Ok(zone) = name.parse() else { panic!("there is no zone {name}") };
         self.site.change(|world| match world.calendars.get_mut(calendar) {
             Some(calendar) => calendar.zone = zone,
             None => panic!("there is no calendar {calendar}"),
@@ -249,7 +250,7 @@ fn list(world: &mut World, email: &str, id: &str, summary: &str, role: Role) {
     world.calendars.entry(id.to_owned()).or_insert_with(|| Calendar {
         summary: summary.to_owned(),
         owner,
-        zone: Tz::UTC,
+        zone: Zone::UTC,
         events: std::collections::BTreeMap::new(),
     });
     let Some(account) = world.accounts.get_mut(email) else { panic!("there is no account {email}") };
@@ -272,12 +273,12 @@ pub(super) fn find<'w>(world: &'w World, email: &str, calendar: &str) -> (Listed
 }
 
 #[track_caller]
-fn settled(fields: &mut Fields, zone: Tz) {
+fn settled(fields: &mut Fields, zone: Zone) {
     if let Err(refusal) = settle(fields, zone) {
         panic!("no such event can be: {refusal:?}");
     }
 }
 
-fn owner_view<'a>(site: &'a Site, account: &'a str, calendar: &'a str, zone: Tz) -> View<'a> {
+fn owner_view<'a>(site: &'a Site, account: &'a str, calendar: &'a str, zone: Zone) -> View<'a> {
     View { base: site.base(), account, calendar, zone, times_only: false, most_attendees: usize::MAX }
 }

@@ -326,7 +326,7 @@ async fn lists_come_in_pages_and_the_sync_token_with_the_last() {
 #[tokio::test]
 async fn an_event_id_is_used_once_for_ever() {
     let world = World::new().await;
-    world.google.set_time_zone(ADA, chrono_tz::Europe::Berlin);
+    world.google.set_time_zone(ADA, "Europe/Berlin");
     let tokens = world.connect(&SCOPES, &[]).await;
     let event = json!({
         "id": "booking0001",

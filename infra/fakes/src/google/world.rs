@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::meet::{Meeting, Meetings};
+use super::zone::Zone;
 
 pub(super) type Fields = Map<String, Value>;
 
@@ -86,7 +86,7 @@ pub(super) struct Calendar {
     pub(super) summary: String,
     /// The e-mail address of its data owner, who need not be one of the accounts.
     pub(super) owner: String,
-    pub(super) zone: Tz,
+    pub(super) zone: Zone,
     pub(super) events: BTreeMap<String, Event>,
 }
 
@@ -113,11 +113,11 @@ impl Event {
     }
 
     /// Start and end; whole days are days of `zone`, the calendar's. A cancelled exception has neither.
-    pub(super) fn span(&self, zone: Tz) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    pub(super) fn span(&self, zone: Zone) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let end = |name: &str| {
             let point = self.fields.get(name)?;
             match point.get("date").and_then(Value::as_str) {
-                Some(date) => Some(first_instant(date.parse().ok()?, zone)),
+                Some(date) => Some(zone.first_instant(date.parse().ok()?)),
                 None => instant(point.get("dateTime")?.as_str()?),
             }
         };
@@ -224,17 +224,4 @@ impl World {
 /// An RFC 3339 time with an offset.
 pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
-}
-
-/// Where a local time lies in `zone`: the first time of two, and in a gap by the offset before it (RFC 5545,
-/// 3.3.5), which is as long after the gap's start.
-pub(super) fn local_instant(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
-    let day = TimeDelta::days(1);
-    let found = |local: NaiveDateTime| zone.from_local_datetime(&local).earliest().map(|time| time.to_utc());
-    found(local).or_else(|| found(local - day).map(|before| before + day)).unwrap_or_else(|| local.and_utc())
-}
-
-/// The start of a day in `zone`.
-pub(super) fn first_instant(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
-    local_instant(date.and_time(NaiveTime::MIN), zone)
 }

@@ -10,7 +10,6 @@ mod wire;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use futures::future::{join_all, try_join};
 use reqwest::{Method, RequestBuilder, header};
 use secrecy::{ExposeSecret, SecretString};
@@ -28,7 +27,7 @@ use super::{
     EventId, Grant, Http, INTEGRATION_PROPERTY, Notify, Placed,
 };
 use crate::clock::Clock;
-use crate::domain::{IntegrationId, Span, Tick};
+use crate::domain::{IntegrationId, Span, Tick, Zone};
 
 /// What we ask for, each with the broader scopes that cover it: the narrowest first, as the consent page shows
 /// it. `calendar.app.created` is no substitute: it reaches only calendars that we made.
@@ -162,7 +161,7 @@ impl Google {
         call: Call<'_>,
         list: List,
         url: Url,
-    ) -> Result<(Vec<T>, Option<Tz>), CalendarError> {
+    ) -> Result<(Vec<T>, Option<Zone>), CalendarError> {
         let mut items = Vec::new();
         let mut zone = None;
         let mut token: Option<String> = None;
@@ -287,7 +286,7 @@ impl Google {
     }
 
     /// The zone of a calendar, which the answer about a single event leaves out.
-    async fn zone_of(&self, call: Call<'_>, calendar: &CalendarId) -> Result<Option<Tz>, CalendarError> {
+    async fn zone_of(&self, call: Call<'_>, calendar: &CalendarId) -> Result<Option<Zone>, CalendarError> {
         let mut url = self.url(&["users", "me", "calendarList", calendar.as_str()]);
         url.query_pairs_mut().append_pair("fields", "id,timeZone");
         match self.get::<ListedCalendar>(call, LISTED_CALENDAR, url).await {

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::calendars::loopback::{Loopback, Reply};
-use crate::domain::{BookingId, Visibility};
+use crate::domain::zone::named::Europe;
+use crate::domain::{BookingId, Visibility, Zone};
 
 fn google(server: &Loopback) -> Google {
     let config = GoogleConfig {
@@ -345,7 +346,7 @@ fn draft() -> EventDraft {
         integration: integration(),
         starts_at: at("2026-11-20T09:00:00Z"),
         ends_at: at("2026-11-20T09:30:00Z"),
-        time_zone: Tz::Europe__Berlin,
+        time_zone: Zone::from(Europe::Berlin),
         title: "Intro".to_owned(),
         description: String::new(),
         location: Some("https://meet.example/1".to_owned()),

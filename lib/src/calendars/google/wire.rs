@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
-use chrono_tz::Tz;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,7 +11,7 @@ use crate::calendars::{
     BOOKING_PROPERTY, CalendarError, CalendarId, CalendarInfo, EventDraft, EventId, EventKey, Guest,
     INTEGRATION_PROPERTY, OwnEvent, Placed,
 };
-use crate::domain::{Conference, IntegrationId, Span, Visibility};
+use crate::domain::{Conference, IntegrationId, Span, Visibility, Zone};
 
 /// One page of a list.
 #[derive(Deserialize)]
@@ -184,7 +183,7 @@ pub(super) enum Reading {
 
 impl Event {
     /// Reads an event of a calendar in this zone.
-    pub(super) fn read(&self, zone: Option<Tz>, integration: &IntegrationId) -> Reading {
+    pub(super) fn read(&self, zone: Option<Zone>, integration: &IntegrationId) -> Reading {
         if self.is_cancelled() {
             return Reading::Free;
         }
@@ -204,7 +203,7 @@ impl Event {
     }
 
     /// What one's own read or write of an event says. `Gone` when it was cancelled.
-    pub(super) fn placed(self, zone: Option<Tz>) -> Result<Placed, CalendarError> {
+    pub(super) fn placed(self, zone: Option<Zone>) -> Result<Placed, CalendarError> {
         if self.is_cancelled() {
             return Err(CalendarError::Gone);
         }
@@ -259,7 +258,7 @@ impl Event {
         marked.then_some((id, key))
     }
 
-    fn times(&self, zone: Option<Tz>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    fn times(&self, zone: Option<Zone>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let starts_at = self.start.as_ref()?.instant(zone, Edge::Start)?;
         let ends_at = self.end.as_ref()?.instant(zone, Edge::End)?;
         (starts_at <= ends_at).then_some((starts_at, ends_at))
@@ -273,7 +272,7 @@ enum Edge {
 }
 
 impl When {
-    fn instant(&self, calendar_zone: Option<Tz>, edge: Edge) -> Option<DateTime<Utc>> {
+    fn instant(&self, calendar_zone: Option<Zone>, edge: Edge) -> Option<DateTime<Utc>> {
         match (&self.date_time, &self.date) {
             (Some(text), _) => instant(text).or_else(|| {
                 // The contract lets the offset be left out when a zone stands beside it.
@@ -291,7 +290,7 @@ impl When {
 
 /// A local time as an instant, outward where the zone leaves a choice: of two, the earlier one starts and the
 /// later one ends. A local time that is skipped (midnight in Cairo, a whole day in Apia) is the first after it.
-fn in_zone(local: NaiveDateTime, zone: Tz, edge: Edge) -> Option<DateTime<Utc>> {
+fn in_zone(local: NaiveDateTime, zone: Zone, edge: Edge) -> Option<DateTime<Utc>> {
     let longest_gap = 4 * 25;
     (0..=longest_gap).find_map(|quarter| {
         let found = zone.from_local_datetime(&(local + TimeDelta::minutes(15 * quarter)));
@@ -421,19 +420,22 @@ const LONGEST_REMINDER: u16 = 40_320;
 mod tests {
     use super::*;
     use crate::domain::Tick;
+    use crate::domain::zone::named::{Africa, America, Europe, Pacific};
 
-    const BERLIN: Tz = Tz::Europe__Berlin;
+    fn berlin() -> Zone {
+        Europe::Berlin.into()
+    }
 
     fn integration() -> IntegrationId {
         "int_ada1".parse().unwrap()
     }
 
-    fn read_in(zone: Option<Tz>, event: Value) -> Reading {
+    fn read_in(zone: Option<Zone>, event: Value) -> Reading {
         serde_json::from_value::<Event>(event).unwrap().read(zone, &integration())
     }
 
     fn read(event: Value) -> Reading {
-        read_in(Some(BERLIN), event)
+        read_in(Some(berlin()), event)
     }
 
     fn at(text: &str) -> DateTime<Utc> {
@@ -507,19 +509,19 @@ mod tests {
 
     #[test]
     fn a_midnight_that_does_not_exist_is_the_first_moment_after_it() {
-        let cairo = read_in(Some(Tz::Africa__Cairo), days("2026-04-24", "2026-04-25"));
+        let cairo = read_in(Some(Zone::from(Africa::Cairo)), days("2026-04-24", "2026-04-25"));
         assert_eq!(cairo, busy("2026-04-23T22:00:00Z", "2026-04-24T21:00:00Z"));
         // Samoa had no 30 December 2011.
-        let apia = read_in(Some(Tz::Pacific__Apia), days("2011-12-29", "2011-12-30"));
+        let apia = read_in(Some(Zone::from(Pacific::Apia)), days("2011-12-29", "2011-12-30"));
         assert_eq!(apia, busy("2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z"));
     }
 
     #[test]
     fn a_midnight_that_comes_twice_widens_the_day() {
-        // Havana goes back from 01:00 to 00:00 on 1 November 2026.
-        let havana = |start, end| read_in(Some(Tz::America__Havana), days(start, end));
-        assert_eq!(havana("2026-11-01", "2026-11-02"), busy("2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z"));
-        assert_eq!(havana("2026-10-31", "2026-11-01"), busy("2026-10-31T04:00:00Z", "2026-11-01T05:00:00Z"));
+        // Havana went back from 01:00 to 00:00 on 2 November 2025.
+        let havana = |start, end| read_in(Some(Zone::from(America::Havana)), days(start, end));
+        assert_eq!(havana("2025-11-02", "2025-11-03"), busy("2025-11-02T04:00:00Z", "2025-11-03T05:00:00Z"));
+        assert_eq!(havana("2025-11-01", "2025-11-02"), busy("2025-11-01T04:00:00Z", "2025-11-02T05:00:00Z"));
     }
 
     #[test]
@@ -586,7 +588,7 @@ mod tests {
             integration: integration(),
             starts_at: at("2026-11-20T09:00:00Z"),
             ends_at: at("2026-11-20T09:30:00Z"),
-            time_zone: BERLIN,
+            time_zone: berlin(),
             title: "Intro with Grace".to_owned(),
             description: "Ada & <b>Grace</b>".to_owned(),
             location: None,

@@ -16,7 +16,7 @@ use super::request::{BookRequest, Wanted, bookable_event_type};
 use crate::app::App;
 use crate::domain::{
     AgendaEntry, Booking, BookingId, BookingRecord, BookingStatus, Claim, EventType, HostItems, Lease, Scope,
-    Span, Tenant, TenantSettings, Terms,
+    Span, Tenant, TenantSettings, Terms, Zone,
 };
 use crate::flows::change::change;
 use crate::flows::idempotency::{IdempotencyKey, IdempotentRequest, idempotent};
@@ -324,7 +324,7 @@ fn terms(parts: &Parts<'_>, available: &JointAvailability) -> Terms {
     Terms {
         tenant_name: settings.name.clone(),
         host_name: organizer.map(|items| items.host.name.clone()).unwrap_or_default(),
-        time_zone: zone.unwrap_or(chrono_tz::UTC),
+        time_zone: zone.unwrap_or(Zone::UTC),
         schedule: event_type.schedule.clone(),
         buffer_before: Span::new(taken.start, parts.slot.start).len(),
         buffer_after: Span::new(parts.slot.end, taken.end).len(),

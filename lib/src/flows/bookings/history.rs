@@ -2,11 +2,10 @@
 //! and its present one. `relay` comes a moment after every change: what is not known by then is left open, not guessed.
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 
 use super::error::BookingError;
 use crate::app::App;
-use crate::domain::{Actor, Booking, BookingId, BookingStatus, Scope, Span};
+use crate::domain::{Actor, Booking, BookingId, BookingStatus, Scope, Span, Zone};
 use crate::events::booking_action;
 use crate::store::HistoryEntry;
 
@@ -14,7 +13,7 @@ use crate::store::HistoryEntry;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     /// The zone in which its guest reads times.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// Its versions in order, each once. Between the first and the present one some may not be there yet.
     pub versions: Vec<BookingVersion>,
 }

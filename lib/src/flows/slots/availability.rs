@@ -5,8 +5,8 @@
 
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 
+use crate::domain::local_days;
 use crate::domain::slots::{Refusal, offered, starts};
-use crate::domain::zone::local_days;
 use crate::domain::{
     AgendaEntry, BookingRecord, CellOwner, Claim, Counter, Day, EventType, Freshness, Host, HostDays,
     HostItems, Integration, ReadDays, Span, Tick, Ticks, Timeline,

@@ -1,12 +1,11 @@
 //! List slots: from our own store alone, one Query of days for each host; host and event type from memory when they are young.
 
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 
 use super::availability::{Availability, JointAvailability, Unavailable, around, days_of};
 use crate::app::App;
-use crate::domain::zone::local_days;
-use crate::domain::{Booking, Claim, Day, EventType, EventTypeSlug, Tenant, Tick, Ticks};
+use crate::domain::local_days;
+use crate::domain::{Booking, Claim, Day, EventType, EventTypeSlug, Tenant, Tick, Ticks, Zone};
 use crate::flows::bookings::error::BookingError;
 use crate::flows::bookings::request::bookable_event_type;
 
@@ -18,7 +17,7 @@ pub struct SlotsQuery {
     /// The local date after the last.
     pub to: NaiveDate,
     /// The guest's zone.
-    pub zone: Tz,
+    pub zone: Zone,
     /// One of the event type's lengths; its first when `None`.
     pub length: Option<Ticks>,
 }
@@ -27,7 +26,7 @@ pub struct SlotsQuery {
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// The guest's zone.
-    pub zone: Tz,
+    pub zone: Zone,
     /// When they start, in order of time.
     pub starts: Vec<Tick>,
     /// How long each of them is.

@@ -1,9 +1,7 @@
 //! What a tenant offers, as anybody may read it: from memory where it is young, and never from a calendar.
 
-use chrono_tz::Tz;
-
 use crate::app::App;
-use crate::domain::{EventType, EventTypeSlug, Tenant, TenantSettings};
+use crate::domain::{EventType, EventTypeSlug, Tenant, TenantSettings, Zone};
 use crate::store::StoreError;
 
 /// A tenant and what stands in its public list.
@@ -25,7 +23,7 @@ pub struct Offer {
     /// Who is booked.
     pub host_name: String,
     /// The zone of the hours that it goes by.
-    pub zone: Tz,
+    pub zone: Zone,
 }
 
 /// Why there is nothing to read.

@@ -1,11 +1,10 @@
 //! What callers say of holds and bookings.
 
 use chrono::{FixedOffset, Offset, TimeZone, Utc};
-use chrono_tz::Tz;
 use utoipa::{IntoParams, ToSchema};
 
 use super::paging::{Cursor, Limit, USUAL_LIMIT};
-use crate::domain::{BookingStatus, CalendarSync, EventTypeSlug, Guest, HostId, Ticks};
+use crate::domain::{BookingStatus, CalendarSync, EventTypeSlug, Guest, HostId, Ticks, Zone};
 use crate::flows::{BookRequest, BookingChange, BookingsQuery, HoldToken, NewTime, SlotRequest, Wanted};
 use crate::http::fields::{Email, Fields, FreeForm, FromFields, Locale, Prose, Start, Text};
 use crate::http::words;
@@ -83,7 +82,7 @@ pub struct GuestRequest {
     pub phone: Option<String>,
     /// The zone in which the guest reads times.
     #[schema(value_type = words::TimeZone)]
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// BCP 47 language tag.
     #[schema(value_type = Option<words::LanguageTag>)]
     pub locale: Option<String>,

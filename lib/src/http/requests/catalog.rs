@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveDate};
-use chrono_tz::Tz;
 use serde_json::Value;
 use url::Url;
 use utoipa::openapi::schema::{Array, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
@@ -14,7 +13,7 @@ use super::{Cursor, Limit, USUAL_LIMIT};
 use crate::domain::schedule::{MOST_HOURS, MOST_OVERRIDES};
 use crate::domain::{
     CalendarRef, DayHours, Host, HostId, HostSchedule, Hours, IntegrationId, Schedule, ScheduleId,
-    TenantSettings, TimeOfDay, Week,
+    TenantSettings, TimeOfDay, Week, Zone,
 };
 use crate::flows::{NewHost, NewSchedule};
 use crate::http::fields::{Email, Fields, FromField, FromFields, Locale, Text};
@@ -47,7 +46,7 @@ pub struct TenantRequest {
     pub name: String,
     /// The zone in which the business reads times, by its IANA name.
     #[schema(value_type = words::TimeZone)]
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// BCP 47 language tag of its pages and mails.
     #[schema(value_type = words::LanguageTag)]
     pub locale: String,
@@ -326,7 +325,7 @@ pub struct WeekRequest {
 pub struct HoursRequest {
     /// Whose wall clock the hours are read on, by its IANA name.
     #[schema(value_type = words::TimeZone)]
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// The hours of a week like any other.
     #[schema(value_type = WeekRequest)]
     pub weekly: Week,
@@ -408,7 +407,7 @@ pub struct SchedulePatch {
     pub name: Option<String>,
     /// Whose wall clock the hours are read on, by its IANA name.
     #[schema(value_type = Option<words::TimeZone>)]
-    pub time_zone: Option<Tz>,
+    pub time_zone: Option<Zone>,
     /// The hours of a week like any other.
     #[schema(value_type = Option<WeekRequest>)]
     pub weekly: Option<Week>,

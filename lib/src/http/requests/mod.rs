@@ -23,11 +23,10 @@ pub use pages::{
 pub use paging::{Cursor, Limit, USUAL_LIMIT, cursor};
 
 use chrono::{NaiveDate, TimeDelta};
-use chrono_tz::Tz;
 use secrecy::SecretString;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::{HostId, Ticks};
+use crate::domain::{HostId, Ticks, Zone};
 use crate::flows::{Settings, SlotsQuery};
 use crate::http::fields::{Fields, FromFields, Text};
 use crate::http::words;
@@ -137,7 +136,7 @@ pub struct SlotsParams {
     pub to: NaiveDate,
     /// The guest's zone, by its IANA name.
     #[param(value_type = words::TimeZone)]
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// Minutes: one of the event type's lengths; its first when left out.
     #[param(value_type = Option<i64>, minimum = 5, maximum = 720, multiple_of = 5, example = 30)]
     pub length: Option<Ticks>,

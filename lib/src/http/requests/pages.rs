@@ -4,14 +4,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{Datelike, NaiveDate};
-use chrono_tz::Tz;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::GuestRequest;
 use super::bookings::hold;
-use crate::domain::{EventType, EventTypeSlug, Guest, Location, QuestionKind, Ticks};
+use crate::domain::{EventType, EventTypeSlug, Guest, Location, QuestionKind, Ticks, Zone};
 use crate::flows::{BookRequest, HoldToken, IdempotencyKey, ManageToken, SlotRequest, Wanted};
 use crate::http::fields::{FieldError, Fields, FreeForm, FromField, FromFields, Prose, Start, Text};
 use crate::http::words;
@@ -25,7 +24,7 @@ pub struct WeekQuery {
     pub week: Option<NaiveDate>,
     /// The zone to show it in, by its IANA name; the host's when left out.
     #[param(value_type = Option<String>, example = "America/Sao_Paulo")]
-    pub zone: Option<Tz>,
+    pub zone: Option<Zone>,
     /// Minutes: one of the event type's lengths; its first when left out.
     #[param(value_type = Option<String>, example = "30")]
     pub length: Option<Ticks>,
@@ -76,7 +75,7 @@ pub struct MoveQuery {
     pub week: Option<NaiveDate>,
     /// The zone to show it in, by its IANA name; the guest's when left out.
     #[param(value_type = Option<String>, example = "America/Sao_Paulo")]
-    pub zone: Option<Tz>,
+    pub zone: Option<Zone>,
 }
 
 impl FromFields for MoveQuery {
@@ -98,7 +97,7 @@ pub struct HoldForm {
     pub length: Option<Ticks>,
     /// The guest's zone.
     #[schema(value_type = words::TimeZone)]
-    pub zone: Tz,
+    pub zone: Zone,
     /// What the page was given, so that a button pressed twice is pressed once.
     #[schema(value_type = Option<String>)]
     pub key: Option<IdempotencyKey>,
@@ -252,7 +251,7 @@ pub struct MoveForm {
     pub start: Start,
     /// The guest's zone.
     #[schema(value_type = words::TimeZone)]
-    pub zone: Tz,
+    pub zone: Zone,
     /// The booking's manage token.
     #[schema(value_type = String)]
     pub token: ManageToken,

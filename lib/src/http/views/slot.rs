@@ -1,11 +1,10 @@
 //! A slot, as every answer writes it.
 
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
-use chrono_tz::Tz;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::Span;
+use crate::domain::{Span, Zone};
 
 /// A slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -28,7 +27,7 @@ impl SlotView {
     }
 
     /// A slot on a zone's clock: around a change of the clocks its ends have different offsets.
-    pub fn in_zone(span: Span, zone: Tz) -> Self {
+    pub fn in_zone(span: Span, zone: Zone) -> Self {
         let text =
             |instant: DateTime<Utc>| instant.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, false);
         Self { start: text(span.start.instant()), end: text(span.end.instant()) }

@@ -8,9 +8,8 @@ use calcard::icalendar::{
     ICalendarProperty, ICalendarRecurrenceRule, ICalendarStatus, ICalendarTransparency, ICalendarValue,
 };
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 
-use super::super::world::local_instant;
+use super::super::zone::Zone;
 
 /// A `VEVENT`.
 pub(super) struct Event {
@@ -33,7 +32,7 @@ pub(super) struct Event {
 #[derive(Clone, Copy)]
 pub(super) struct Start {
     pub(super) at: NaiveDateTime,
-    pub(super) zone: Tz,
+    pub(super) zone: Zone,
     pub(super) all_day: bool,
 }
 
@@ -41,7 +40,7 @@ pub(super) struct Start {
 #[derive(Clone, Copy)]
 pub(super) enum Moment {
     Day(NaiveDate),
-    Point { at: NaiveDateTime, zone: Tz },
+    Point { at: NaiveDateTime, zone: Zone },
 }
 
 /// Days of the calendar, then exact time: `P1D` over a clock change is not 24 hours.
@@ -54,27 +53,25 @@ pub(super) struct Length {
 /// What a component's times are read with.
 pub(super) struct Zones<'a> {
     pub(super) named: TzResolver<&'a str>,
-    pub(super) calendar: Tz,
+    pub(super) calendar: Zone,
 }
 
 impl Start {
     pub(super) fn instant(self) -> DateTime<Utc> {
-        local_instant(self.at, self.zone)
+        self.zone.instant(self.at)
     }
 
     /// A moment in the form of this start: a whole day, or a time on the same zone's wall clock.
-    pub(super) fn like(self, moment: Moment, calendar: Tz) -> Start {
+    pub(super) fn like(self, moment: Moment, calendar: Zone) -> Start {
         let at = match (moment, self.all_day) {
             (Moment::Day(date), true) => date.and_time(NaiveTime::MIN),
             (Moment::Day(date), false) => date.and_time(self.at.time()),
             (Moment::Point { at, zone }, true) => {
-                let zone_of_day = if zone == Tz::UTC { calendar } else { zone };
-                let local = local_instant(at, zone).with_timezone(&zone_of_day);
+                let zone_of_day = if zone == Zone::UTC { calendar } else { zone };
+                let local = zone_of_day.local(zone.instant(at));
                 local.date_naive().and_time(NaiveTime::MIN)
             }
-            (Moment::Point { at, zone }, false) => {
-                local_instant(at, zone).with_timezone(&self.zone).naive_local()
-            }
+            (Moment::Point { at, zone }, false) => self.zone.local(zone.instant(at)).naive_local(),
         };
         Start { at, ..self }
     }
@@ -91,7 +88,7 @@ pub(super) fn event(
     let only = |property: &P| component.property(property);
     let first = only(&P::Dtstart).ok_or("it has no DTSTART")?;
     let start = match only_moment(first, zones, zones.calendar)? {
-        Moment::Day(date) => Start { at: date.and_time(NaiveTime::MIN), zone: Tz::UTC, all_day: true },
+        Moment::Day(date) => Start { at: date.and_time(NaiveTime::MIN), zone: Zone::UTC, all_day: true },
         Moment::Point { at, zone } => Start { at, zone, all_day: false },
     };
     let replaced = only(&P::RecurrenceId);
@@ -155,7 +152,7 @@ fn length(
         (Some(end), _) => match (only_moment(end, zones, start.zone)?, start.all_day) {
             (Moment::Day(date), true) => Length { days: date - start.at.date(), rest: TimeDelta::zero() },
             (Moment::Point { at, zone }, false) => {
-                Length { days: TimeDelta::zero(), rest: local_instant(at, zone) - start.instant() }
+                Length { days: TimeDelta::zero(), rest: zone.instant(at) - start.instant() }
             }
             (Moment::Day(_), false) | (Moment::Point { .. }, true) => {
                 return Err("one of DTSTART and DTEND is a date and the other a time".to_owned());
@@ -189,7 +186,7 @@ pub(super) fn text_of<'a>(
     component.property(property)?.values.first()?.as_text()
 }
 
-fn only_moment(entry: &ICalendarEntry, zones: &Zones<'_>, floating: Tz) -> Result<Moment, String> {
+fn only_moment(entry: &ICalendarEntry, zones: &Zones<'_>, floating: Zone) -> Result<Moment, String> {
     match entry.values.first() {
         Some(value) => read_moment(entry, value, zones, floating),
         None => Err(format!("its {} is empty", entry.name.as_str())),
@@ -200,7 +197,7 @@ fn read_moment(
     entry: &ICalendarEntry,
     value: &ICalendarValue,
     zones: &Zones<'_>,
-    floating: Tz,
+    floating: Zone,
 ) -> Result<Moment, String> {
     let zone = zones.of(entry)?;
     let ICalendarValue::PartialDateTime(time) = value else { return unreadable(entry) };
@@ -212,7 +209,7 @@ fn added_moment(
     entry: &ICalendarEntry,
     value: &ICalendarValue,
     zones: &Zones<'_>,
-    floating: Tz,
+    floating: Zone,
 ) -> Result<(Moment, Option<Length>), String> {
     let ICalendarValue::Period(period) = value else {
         return Ok((read_moment(entry, value, zones, floating)?, None));
@@ -223,7 +220,7 @@ fn added_moment(
             let (start, end) = (moment(start, zone, floating)?, moment(end, zone, floating)?);
             match (start, end) {
                 (Moment::Point { at: from, zone: first }, Moment::Point { at: to, zone: last }) => {
-                    let rest = local_instant(to, last) - local_instant(from, first);
+                    let rest = last.instant(to) - first.instant(from);
                     Ok((start, Some(Length { days: TimeDelta::zero(), rest })))
                 }
                 (Moment::Day(_), _) | (_, Moment::Day(_)) => unreadable(entry),
@@ -240,27 +237,31 @@ fn unreadable<T>(entry: &ICalendarEntry) -> Result<T, String> {
 }
 
 /// A time as it is written; without `Z` and without a zone of its own it is in `floating`.
-pub(super) fn moment(time: &PartialDateTime, zone: Option<Tz>, floating: Tz) -> Result<Moment, String> {
+pub(super) fn moment(time: &PartialDateTime, zone: Option<Zone>, floating: Zone) -> Result<Moment, String> {
     let read = time.to_date_time().ok_or("a date in it does not exist")?;
     match (time.hour, time.minute, read.offset) {
         (None, None, None) => Ok(Moment::Day(read.date_time.date())),
         (Some(_), Some(_), None) => Ok(Moment::Point { at: read.date_time, zone: zone.unwrap_or(floating) }),
         (Some(_), Some(_), Some(offset)) if offset.local_minus_utc() == 0 => {
-            Ok(Moment::Point { at: read.date_time, zone: Tz::UTC })
+            Ok(Moment::Point { at: read.date_time, zone: Zone::UTC })
         }
         _ => Err("a time in it cannot be read".to_owned()),
     }
 }
 
+/// The zone that a file means by a name: IANA's, or what Windows or Outlook call it.
+pub(super) fn zone_named(zones: &TzResolver<&str>, name: &str) -> Option<Zone> {
+    match zones.resolve(name)? {
+        NamedZone::Tz(zone) => zone.name().parse().ok(),
+        NamedZone::Fixed(_) | NamedZone::Floating => None,
+    }
+}
+
 impl Zones<'_> {
     /// The zone that a property names.
-    fn of(&self, entry: &ICalendarEntry) -> Result<Option<Tz>, String> {
+    fn of(&self, entry: &ICalendarEntry) -> Result<Option<Zone>, String> {
         let Some(name) = entry.tz_id() else { return Ok(None) };
-        match self.named.resolve(name) {
-            Some(NamedZone::Tz(zone)) => Ok(Some(zone)),
-            Some(NamedZone::Fixed(_) | NamedZone::Floating) | None => {
-                Err(format!("its zone {name:?} is unknown"))
-            }
-        }
+        let zone = zone_named(&self.named, name).ok_or_else(|| format!("its zone {name:?} is unknown"))?;
+        Ok(Some(zone))
     }
 }
