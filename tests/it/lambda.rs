@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use holdfast::clock::Clock;
+use holdfast::domain::Zone;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{ADA, ADA_ACCOUNT, Callee, FUNCTIONS, Lambda, TENANT, TestApp};
@@ -52,7 +53,10 @@ async fn every_binary_answers_the_events_that_aws_sends() {
     let ask = async |function: &str, event: Value| lambda.invoke(function, event).await.unwrap();
 
     let health = ask("slots", read(REQUEST)).await;
-    assert_eq!((&health["statusCode"], body(&health)), (&json!(200), json!({ "status": "ok" })));
+    assert_eq!(
+        (&health["statusCode"], body(&health)),
+        (&json!(200), json!({ "status": "ok", "time_zones": Zone::release() }))
+    );
     let unknown = ask("slots", request("GET /v1/health", "/v1/elsewhere", None)).await;
     assert_eq!((&unknown["statusCode"], &body(&unknown)["code"]), (&json!(404), &json!("not-found")));
 

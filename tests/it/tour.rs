@@ -2,6 +2,7 @@
 //! form that the API document gives it.
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, TimeDelta, Utc};
+use holdfast::domain::Zone;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{ADA, ADA_ACCOUNT, Answer, TENANT, TestApp, guest};
@@ -222,7 +223,7 @@ async fn what_asks_for_nothing_is_answered() {
     let app = TestApp::without_stream().await;
     let health = app.send(Method::GET, "/v1/health", None).await;
     documented("get", "/v1/health", &health);
-    assert_eq!(health.expect(200), &json!({ "status": "ok" }));
+    assert_eq!(health.expect(200), &json!({ "status": "ok", "time_zones": Zone::release() }));
     let document = app.send(Method::GET, "/v1/openapi.json", None).await;
     assert_eq!(document.expect(200)["info"]["title"], "Holdfast");
 }

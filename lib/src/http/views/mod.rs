@@ -13,6 +13,8 @@ mod slots;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::Zone;
+
 pub use booking::{
     BookingView, BookingsView, CalendarEventView, CellsView, GuestView, HostCellsView, PlaceView,
 };
@@ -30,17 +32,20 @@ pub use offers::{ListedOfferView, OfferView, OffersView};
 pub use slot::SlotView;
 pub use slots::{AvailabilityView, DayView, HoldView, SlotsView};
 
-/// Whether the API answers.
+/// Whether the API answers, and with which time zone rules.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct HealthView {
     /// `ok`.
     #[schema(value_type = String, example = "ok")]
     status: &'static str,
+    /// The release of the IANA time zone database that local times are computed with.
+    #[schema(value_type = String, example = "2026f")]
+    time_zones: &'static str,
 }
 
 impl HealthView {
     /// It does.
     pub fn ok() -> Self {
-        Self { status: "ok" }
+        Self { status: "ok", time_zones: Zone::release() }
     }
 }
