@@ -49,3 +49,4 @@ mod time;
 mod tour;
 mod unknown_is_busy;
 mod walk;
+mod zones;
