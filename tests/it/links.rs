@@ -459,6 +459,100 @@ async fn an_account_that_refuses_every_token_for_an_hour_is_connected_again_by_i
     assert_eq!(app.integration(&id).await["status"], "connected");
 }
 
+/// Connects an account for a host of the same id in another tenant, and gives the tenant's token and the integration.
+async fn connect_in_another_tenant(app: &TestApp, account: &str) -> (String, String) {
+    app.copy_host(ADA, &"other".parse().unwrap()).await;
+    let admin = app.local.admin_token("other");
+    come_back_in_another_tenant(app, &admin, account).await.expect(200);
+    let all = app.send_as(&admin, Method::GET, "/v1/integrations", None).await;
+    let id = all.expect(200)["integrations"][0]["id"].as_str().unwrap().to_owned();
+    (admin, id)
+}
+
+async fn come_back_in_another_tenant(app: &TestApp, admin: &str, account: &str) -> tests::Answer {
+    let path = "/v1/integrations/google/connect";
+    let started = app.send_as(admin, Method::POST, path, Some(&json!({ "host": ADA }))).await;
+    let url = started.expect(200)["authorization_url"].as_str().unwrap();
+    let back = app.google().consent(url, account, &[]).unwrap();
+    app.come_back(back.as_str(), &started.header("set-cookie").unwrap()).await
+}
+
+async fn sync_in_another_tenant(app: &TestApp, admin: &str, id: &str) -> Value {
+    let path = format!("/v1/integrations/{id}/sync");
+    app.send_as(admin, Method::POST, &path, None).await.expect(200)["outcome"].clone()
+}
+
+#[tokio::test]
+async fn one_tenants_disconnect_leaves_the_grant_of_another_alone() {
+    let app = start(Names::Ours).await;
+    let ours = app.connect(ADA, ONE).await;
+    let (admin, theirs) = connect_in_another_tenant(&app, ONE).await;
+    // An event of theirs is somebody's time to us, and stays.
+    let at = "2026-12-08T11:00:00Z".parse().unwrap();
+    let mut event = fakes::google::EventSpec::new("Theirs", at, at + TimeDelta::minutes(30));
+    let booking = "bkg_0123456789abcdefghijklmn";
+    event.id = Some(format!("hf{}h{}g0", &booking[4..], "61646131"));
+    let marks = json!({ "private": { "holdfast_integration": theirs, "holdfast_booking": booking } });
+    event.extra.insert("extendedProperties".to_owned(), marks);
+    app.google().add_event(ONE, ONE, event);
+    app.sync(&ours).await.expect(200);
+    assert!(!app.is_offered("intro", "2026-12-08T11:00:00Z").await);
+
+    app.disconnect(&ours).await.expect(200);
+    assert_eq!(app.leftovers(&ours).await, Vec::<String>::new());
+    assert_eq!(app.our_events(ONE, ONE).len(), 1, "theirs");
+    assert!(app.google().is_connected(ONE), "they live on it");
+    app.pass(TimeDelta::hours(2));
+    assert_eq!(sync_in_another_tenant(&app, &admin, &theirs).await, "done");
+    // The last one gives it back.
+    let path = format!("/v1/integrations/{theirs}");
+    app.send_as(&admin, Method::DELETE, &path, None).await.expect(200);
+    assert!(!app.google().is_connected(ONE));
+}
+
+#[tokio::test]
+async fn a_connect_between_the_last_leave_and_the_revoke_keeps_its_grant() {
+    let app = start(Names::Ours).await;
+    let ours = app.connect(ADA, ONE).await;
+    let mut revoking = app.local.dynamodb.faults.gate("UpdateItem", When::Before);
+    let (gone, (admin, theirs)) = futures::join!(app.disconnect(&ours), async {
+        revoking.reached().await;
+        let connected = connect_in_another_tenant(&app, ONE).await;
+        revoking.open();
+        connected
+    });
+    assert_eq!(gone.expect(200)["status"], "disconnected");
+    assert!(app.google().is_connected(ONE));
+    assert_eq!(app.leftovers(&ours).await, Vec::<String>::new());
+    app.pass(TimeDelta::hours(2));
+    assert_eq!(sync_in_another_tenant(&app, &admin, &theirs).await, "done");
+}
+
+#[tokio::test]
+async fn a_connect_beside_the_revoke_waits_and_is_never_left_with_a_dead_grant() {
+    let app = start(Names::Ours).await;
+    let ours = app.connect(ADA, ONE).await;
+    app.copy_host(ADA, &"other".parse().unwrap()).await;
+    let admin = app.local.admin_token("other");
+    let mut revoke = app.google().faults.gate("revoke", When::Before);
+    let (gone, beside) = futures::join!(app.disconnect(&ours), async {
+        revoke.reached().await;
+        let back = come_back_in_another_tenant(&app, &admin, ONE);
+        let open = async {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            revoke.open();
+        };
+        futures::join!(back, open).0
+    });
+    gone.expect(200);
+    assert_eq!(beside.status, 400, "the grant was given back: {}", beside.text);
+    come_back_in_another_tenant(&app, &admin, ONE).await.expect(200);
+    let all = app.send_as(&admin, Method::GET, "/v1/integrations", None).await;
+    let connected = |found: &&Value| found["status"] == "connected";
+    let all = all.expect(200)["integrations"].as_array().unwrap().clone();
+    assert_eq!(all.iter().filter(connected).count(), 1, "{all:?}");
+}
+
 #[tokio::test]
 async fn a_grant_that_is_gone_is_tried_once_a_day_and_a_good_token_ends_that() {
     let app = start(Names::Ours).await;

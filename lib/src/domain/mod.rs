@@ -1,5 +1,6 @@
 //! Pure rules: what a slot is, when it is free, what a booking may become. No clock, no network, no table.
 
+pub mod account;
 pub mod actor;
 pub mod agenda;
 pub mod booking;
@@ -21,6 +22,7 @@ pub mod tenant;
 pub mod timeline;
 pub mod zone;
 
+pub use account::{AccountHash, AccountMember};
 pub use actor::Actor;
 pub use agenda::{
     AgendaEntry, Attempt, BookingRecord, CalendarRef, CalendarSync, EntryKey, EventLink, EventRef, Lease,
@@ -43,6 +45,6 @@ pub use schedule::{DayHours, Hours, HoursError, Schedule, TimeOfDay, Week};
 pub use scope::Scope;
 pub use slots::{LocalRun, Refusal};
 pub use template::{Template, TemplateError};
-pub use tenant::TenantSettings;
+pub use tenant::{KeyOwner, TenantSettings};
 pub use timeline::Timeline;
 pub use zone::{UnknownZone, Zone};

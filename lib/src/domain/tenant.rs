@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Zone;
+use super::{Tenant, Zone};
 
 /// A tenant's settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,4 +26,13 @@ pub struct TenantSettings {
     /// Raised by every change: the `ETag`.
     #[serde(default)]
     pub revision: u64,
+}
+
+/// Whose a data key is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum KeyOwner {
+    /// A tenant's: it seals what is theirs.
+    Tenant(Tenant),
+    /// The deployment's own: for what is kept over all tenants.
+    Deployment,
 }

@@ -14,9 +14,9 @@ use super::due::shard;
 use super::item::{attribute, diff, number, read, read_integration, seconds, text, unreadable, write};
 use super::key::{self, Key};
 use super::placing::Placing;
-use super::{Item, Store, StoreError};
+use super::{Item, Store, StoreError, accounts};
 use crate::domain::{
-    AccountCalendar, CalendarRef, Day, DayBits, Host, HostId, HostItems, Integration, IntegrationId,
+    AccountCalendar, AccountHash, AccountMember, CalendarRef, Day, DayBits, Host, HostId, HostItems, Integration, IntegrationId,
     IntegrationStatus, Lease, Tenant,
 };
 
@@ -151,6 +151,7 @@ impl Store {
         tokens: &SealedTokens,
         replaced: Option<&IntegrationId>,
         placing: Option<&Placing<'_>>,
+        account: Option<&AccountHash>,
     ) -> Result<Integration, StoreError> {
         let (tenant, host) = (after.tenant.clone(), after.host.clone());
         let mut after = after;
@@ -185,6 +186,8 @@ impl Store {
         if let Some(placing) = placing {
             changes.extend(placing.changes()?);
         }
+        let member = AccountMember { tenant: tenant.clone(), integration: after.id.clone() };
+        changes.extend(account.map(|account| accounts::join(account, &member, self.clock.now())));
         self.commit(&changes).await?;
         self.forget_host(&tenant, &host);
         Ok(after)
@@ -508,17 +511,20 @@ impl Store {
             };
             let mut changes: Vec<_> = chunk.iter().map(clear).collect();
             // One that was connected again meanwhile has new bits, which are not ours to clear.
-            changes.push(
-                Change::check(self.key_of(integration))
-                    .when("#status = :disconnected AND #version = :version")
-                    .name("#status", "status")
-                    .name("#version", "version")
-                    .value(":disconnected", text(IntegrationStatus::Disconnected.as_str()))
-                    .value(":version", number(integration.version)),
-            );
+            changes.push(self.still_disconnected(integration));
             self.commit(&changes).await?;
         }
         Ok(())
+    }
+
+    /// Only while nobody has connected it again since it was read.
+    pub(super) fn still_disconnected(&self, integration: &Integration) -> Change {
+        Change::check(self.key_of(integration))
+            .when("#status = :disconnected AND #version = :version")
+            .name("#status", "status")
+            .name("#version", "version")
+            .value(":disconnected", text(IntegrationStatus::Disconnected.as_str()))
+            .value(":version", number(integration.version))
     }
 
     /// Comes back to a disconnected integration that cannot be cleared yet. The lease ends with it.

@@ -7,7 +7,8 @@ use chrono::NaiveDateTime;
 
 use super::Item;
 use crate::domain::{
-    BookingId, Counter, Day, EntryKey, EventTypeSlug, HostId, IntegrationId, JobId, ScheduleId, Tenant, Tick,
+    AccountHash, BookingId, Counter, Day, EntryKey, EventTypeSlug, HostId, IntegrationId, JobId, KeyOwner,
+    ScheduleId, Tenant, Tick,
 };
 
 pub(super) const BOOKING: &str = "BOOKING";
@@ -46,8 +47,17 @@ impl Key {
         Self { pk: tenant_partition(tenant), sk: format!("{POINTER_PREFIX}{integration}") }
     }
 
-    pub(super) fn data_key(tenant: &Tenant, number: u32) -> Self {
-        Self { pk: tenant_partition(tenant), sk: format!("{DATA_KEY_PREFIX}{number:06}") }
+    pub(super) fn data_key(owner: &KeyOwner, number: u32) -> Self {
+        let pk = match owner {
+            KeyOwner::Tenant(tenant) => tenant_partition(tenant),
+            KeyOwner::Deployment => "DEPLOYMENT".to_owned(),
+        };
+        Self { pk, sk: format!("{DATA_KEY_PREFIX}{number:06}") }
+    }
+
+    /// An account at a provider, over all tenants, by a keyed hash of its name.
+    pub(super) fn account(account: &AccountHash) -> Self {
+        Self { pk: format!("A#{account}"), sk: "ACCOUNT".to_owned() }
     }
 
     pub(super) fn host(tenant: &Tenant, host: &HostId) -> Self {

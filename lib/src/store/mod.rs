@@ -26,6 +26,7 @@
 //! index `by_tenant`:    tenant, starts         bookings by start
 //! ```
 
+mod accounts;
 mod agenda;
 mod booking_lists;
 mod bookings;

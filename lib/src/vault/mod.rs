@@ -5,8 +5,9 @@
 //! sealed   1 byte form (1) | 4 bytes number of the data key, big endian | 12 bytes nonce | ciphertext and tag
 //! ```
 //!
-//! The data key's encryption context is `{tenant}`, and every sealed value is bound to tenant, owner and field
-//! by the associated data: a row that is swapped, a field moved, or another tenant's key fails to open.
+//! The data key's encryption context is `{tenant}`, of the deployment's own key `{deployment}`, and every sealed value is
+//! bound to tenant, owner and field by the associated data: a row that is swapped, a field moved, or another tenant's
+//! key fails to open.
 //! Unwrapped keys stay in memory for five minutes and are overwritten after. (ring keeps a key schedule of its
 //! own for the length of one call, which it does not overwrite.)
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#enveloping>
@@ -26,7 +27,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use crate::aws::{Lazy, silence};
-use crate::domain::Tenant;
+use crate::domain::KeyOwner;
 
 const FORM: u8 = 1;
 const HEADER: usize = 1 + 4;
@@ -34,7 +35,8 @@ const KEPT: Duration = Duration::from_mins(5);
 const TRIES: u32 = 3;
 /// What has taken so long is not tried again: a request has time for two calls that hang, not for three.
 const WITHIN: Duration = Duration::from_secs(4);
-const CONTEXT: &str = "tenant";
+const TENANT_CONTEXT: &str = "tenant";
+const DEPLOYMENT_CONTEXT: &str = "deployment";
 /// The encryption context of a secret that is a setting: its variable's name.
 pub const SETTING_CONTEXT: &str = "setting";
 
@@ -66,7 +68,7 @@ pub struct Place<'a> {
 pub struct Vault {
     kms: Lazy<Client>,
     key: String,
-    unwrapped: Arc<Mutex<HashMap<(Tenant, u32), Kept>>>,
+    unwrapped: Arc<Mutex<HashMap<(KeyOwner, u32), Kept>>>,
 }
 
 #[derive(Debug)]
@@ -75,17 +77,17 @@ struct Kept {
     since: Instant,
 }
 
-/// A tenant's data key in the clear. Overwritten when the last clone goes.
+/// A data key in the clear. Overwritten when the last clone goes.
 #[derive(Clone)]
 pub struct DataKey {
-    tenant: Tenant,
+    owner: KeyOwner,
     number: u32,
     bytes: Arc<Zeroizing<[u8; 32]>>,
 }
 
 impl std::fmt::Debug for DataKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "DataKey({} {})", self.tenant, self.number)
+        write!(f, "DataKey({:?} {})", self.owner, self.number)
     }
 }
 
@@ -96,39 +98,41 @@ impl Vault {
     }
 
     /// The data key, when it was unwrapped within the last five minutes.
-    pub fn remembered(&self, tenant: &Tenant, number: u32) -> Option<DataKey> {
+    pub fn remembered(&self, owner: &KeyOwner, number: u32) -> Option<DataKey> {
         let mut unwrapped = self.unwrapped();
         unwrapped.retain(|_, kept| kept.since.elapsed() < KEPT);
-        unwrapped.get(&(tenant.clone(), number)).map(|kept| kept.key.clone())
+        unwrapped.get(&(owner.clone(), number)).map(|kept| kept.key.clone())
     }
 
-    /// A new data key for a tenant: itself, and its wrapped form to store.
-    pub async fn generate(&self, tenant: &Tenant, number: u32) -> Result<(DataKey, Vec<u8>), VaultError> {
+    /// A new data key: itself, and its wrapped form to store.
+    pub async fn generate(&self, owner: &KeyOwner, number: u32) -> Result<(DataKey, Vec<u8>), VaultError> {
+        let (name, value) = context(owner);
         let call = || {
             self.kms
                 .generate_data_key()
                 .key_id(&self.key)
                 .key_spec(DataKeySpec::Aes256)
-                .encryption_context(CONTEXT, tenant.as_str())
+                .encryption_context(name, value)
                 .send()
         };
         let answer = tried(call).await?;
         let wrapped = answer.ciphertext_blob.ok_or(VaultError::Broken)?.into_inner();
-        let key = data_key(tenant, number, answer.plaintext)?;
+        let key = data_key(owner, number, answer.plaintext)?;
         Ok((key, wrapped))
     }
 
     /// Unwraps a stored data key and remembers it.
-    pub async fn unwrap(&self, tenant: &Tenant, number: u32, wrapped: &[u8]) -> Result<DataKey, VaultError> {
+    pub async fn unwrap(&self, owner: &KeyOwner, number: u32, wrapped: &[u8]) -> Result<DataKey, VaultError> {
+        let (name, value) = context(owner);
         let call = || {
             self.kms
                 .decrypt()
                 .key_id(&self.key)
                 .ciphertext_blob(Blob::new(wrapped))
-                .encryption_context(CONTEXT, tenant.as_str())
+                .encryption_context(name, value)
                 .send()
         };
-        let key = data_key(tenant, number, tried(call).await?.plaintext)?;
+        let key = data_key(owner, number, tried(call).await?.plaintext)?;
         self.remember(&key);
         Ok(key)
     }
@@ -150,11 +154,11 @@ impl Vault {
 
     /// Keeps an unwrapped key in memory for five minutes.
     pub fn remember(&self, key: &DataKey) {
-        let place = (key.tenant.clone(), key.number);
+        let place = (key.owner.clone(), key.number);
         self.unwrapped().insert(place, Kept { key: key.clone(), since: Instant::now() });
     }
 
-    fn unwrapped(&self) -> MutexGuard<'_, HashMap<(Tenant, u32), Kept>> {
+    fn unwrapped(&self) -> MutexGuard<'_, HashMap<(KeyOwner, u32), Kept>> {
         self.unwrapped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -168,7 +172,7 @@ pub fn key_number(sealed: &[u8]) -> Result<u32, VaultError> {
 }
 
 impl DataKey {
-    /// Its number among the tenant's.
+    /// Its number among its owner's.
     pub fn number(&self) -> u32 {
         self.number
     }
@@ -234,7 +238,7 @@ impl DataKey {
     /// Every part by its length, so that no two places write the same bytes.
     fn bound_to(&self, place: Place<'_>) -> Aad<Vec<u8>> {
         let mut bytes = Vec::new();
-        for part in [self.tenant.as_str(), place.owner, place.field] {
+        for part in [bound_owner(&self.owner), place.owner, place.field] {
             bytes.extend(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
             bytes.extend(part.as_bytes());
         }
@@ -242,10 +246,26 @@ impl DataKey {
     }
 }
 
-fn data_key(tenant: &Tenant, number: u32, plaintext: Option<Blob>) -> Result<DataKey, VaultError> {
+/// The encryption context of a data key: a name and its value.
+fn context(owner: &KeyOwner) -> (&'static str, &str) {
+    match owner {
+        KeyOwner::Tenant(tenant) => (TENANT_CONTEXT, tenant.as_str()),
+        KeyOwner::Deployment => (DEPLOYMENT_CONTEXT, "holdfast"),
+    }
+}
+
+/// What sealed values are bound to. No tenant's name is empty.
+fn bound_owner(owner: &KeyOwner) -> &str {
+    match owner {
+        KeyOwner::Tenant(tenant) => tenant.as_str(),
+        KeyOwner::Deployment => "",
+    }
+}
+
+fn data_key(owner: &KeyOwner, number: u32, plaintext: Option<Blob>) -> Result<DataKey, VaultError> {
     let plaintext = Zeroizing::new(plaintext.ok_or(VaultError::Broken)?.into_inner());
     let bytes: [u8; 32] = plaintext.as_slice().try_into().map_err(|_length| VaultError::Broken)?;
-    Ok(DataKey { tenant: tenant.clone(), number, bytes: Arc::new(Zeroizing::new(bytes)) })
+    Ok(DataKey { owner: owner.clone(), number, bytes: Arc::new(Zeroizing::new(bytes)) })
 }
 
 async fn tried<T, E, F>(call: impl Fn() -> F) -> Result<T, VaultError>
@@ -286,7 +306,7 @@ mod tests {
 
     fn key(tenant: &str, number: u32, byte: u8) -> DataKey {
         let bytes = Arc::new(Zeroizing::new([byte; 32]));
-        DataKey { tenant: tenant.parse().unwrap(), number, bytes }
+        DataKey { owner: KeyOwner::Tenant(tenant.parse().unwrap()), number, bytes }
     }
 
     const PLACE: Place<'static> = Place { owner: "int_abcd", field: "access" };

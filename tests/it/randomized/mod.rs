@@ -624,7 +624,7 @@ async fn connected(app: &TestApp, host: &str, id: &str) -> Integration {
         access_expires_at: app.now() + TimeDelta::hours(1),
         version: 1,
     };
-    store.connect_integration(&pending, after, &tokens, None, None).await.unwrap()
+    store.connect_integration(&pending, after, &tokens, None, None, None).await.unwrap()
 }
 
 /// The time that a read at `now` covers.

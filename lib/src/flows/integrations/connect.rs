@@ -19,11 +19,11 @@ use crate::app::App;
 use crate::calendars::oauth::Pkce;
 use crate::calendars::{Account, Authorize, Calendar, CalendarError, CalendarId, Call, Grant};
 use crate::domain::{
-    AccountCalendar, AccountEvent, CalendarRef, HostId, Integration, IntegrationId, IntegrationStatus, Job,
+    AccountCalendar, AccountEvent, AccountHash, CalendarRef, HostId, Integration, IntegrationId, IntegrationStatus, Job,
     Provider, Scope, Tenant,
 };
 use crate::flows::change::{change, unless_lost};
-use crate::flows::integrations::known_calendars;
+use crate::flows::integrations::{account_hash, known_calendars};
 use crate::flows::integrations::session::{AccessError, seal, seal_grant, unseal};
 use crate::flows::integrations::settings::read_soon;
 use crate::flows::jobs::place_events::placing_job;
@@ -34,6 +34,8 @@ use crate::vault::VaultError;
 
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 const WITHIN: Duration = Duration::from_secs(10);
+/// Between two looks at whether a grant has been given back.
+const WAIT: Duration = Duration::from_millis(100);
 const VERIFIER: &str = "verifier";
 const GRANT: &str = "grant";
 
@@ -316,9 +318,12 @@ async fn store_account(
     known_calendars: Option<&[AccountCalendar]>,
 ) -> Result<(Integration, Job), ConnectError> {
     let scope = Scope::Tenant(round_trip.tenant.clone());
+    let hash = account_hash(app, round_trip.provider, &account.email).await?;
     change(async || {
         let items = app.store.host(&round_trip.tenant, &round_trip.host).await?;
         let items = items.ok_or(ConnectError::UnknownHost)?;
+        let renewed = await_revoking(app, round_trip.provider, &hash, grant).await?;
+        let grant = renewed.as_ref().unwrap_or(grant);
         // One that was taken back while the host was away does not come back with the host.
         let waits = |integration: &&Integration| {
             integration.id == round_trip.integration && integration.status == IntegrationStatus::Pending
@@ -345,10 +350,39 @@ async fn store_account(
             };
         let job = placing_job(app, &scope, &round_trip.host)?;
         let placing = Placing { host: &items.host, write_to, job: &job };
-        let done = app.store.connect_integration(before, after, &tokens, replaced, Some(&placing)).await;
+        let done = app.store.connect_integration(before, after, &tokens, replaced, Some(&placing), Some(&hash)).await;
         Ok(unless_lost(done)?.map(|integration| (integration, job)))
     })
     .await
+}
+
+/// Waits while the grant that the account had before is being given back. That may have ended this one, too: it is tried,
+/// and the host has to say yes once more if so. `Some` when it was renewed by that.
+async fn await_revoking(
+    app: &App,
+    provider: Provider,
+    account: &AccountHash,
+    grant: &Grant,
+) -> Result<Option<Grant>, ConnectError> {
+    let deadline = Instant::now() + WITHIN;
+    let mut has_waited = false;
+    while app.store.revoking_until(account).await?.is_some() {
+        if Instant::now() >= deadline {
+            return Err(StoreError::Busy.into());
+        }
+        has_waited = true;
+        tokio::time::sleep(WAIT).await;
+    }
+    let refresh = grant.refresh.as_ref().filter(|_| has_waited);
+    let Some((calendar, refresh)) = app.calendars.of(provider).zip(refresh) else { return Ok(None) };
+    match calendar.refresh(refresh, deadline).await {
+        Ok(renewed) => {
+            let refresh = renewed.refresh.clone().or_else(|| Some(refresh.clone()));
+            Ok(Some(Grant { refresh, ..renewed }))
+        }
+        Err(CalendarError::Revoked) => Err(ConnectError::CodeRefused),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The calendars of a new account. That it is connected does not depend on this: what cannot be listed now is listed with

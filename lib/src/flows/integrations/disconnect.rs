@@ -18,6 +18,7 @@ use crate::domain::{
     Tenant, Tick, Ticks,
 };
 use crate::flows::change::unless_lost;
+use crate::flows::integrations::account_hash;
 use crate::flows::integrations::session::{AccessError, REFRESH, open};
 use crate::flows::integrations::settings::{
     IntegrationDetails, IntegrationError, change_integration, find_integration,
@@ -128,37 +129,22 @@ async fn is_placing(app: &App, tenant: &Tenant, host: &HostId) -> Result<bool, S
     Ok(app.store.job(tenant, &id).await?.is_some_and(|job| job.status == JobStatus::Running))
 }
 
+/// Gives the grant back, unless another integration of the deployment lives on the account: giving back one grant ends all
+/// of the account's.
 async fn revoke(app: &App, integration: &Integration, deadline: Instant) -> Result<(), AccessError> {
+    let Some(account) = &integration.account else { return Ok(()) };
+    let account = account_hash(app, integration.provider, account).await?;
+    if unless_lost(app.store.leave_account(&account, integration).await)?.is_none() {
+        // Connected again meanwhile.
+        return Ok(());
+    }
     let Some(tokens) = app.store.tokens(integration).await? else { return Ok(()) };
-    // Revoking one token ends all of the account's: another integration may live on them.
-    if is_shared(app, integration).await? || !is_still_disconnected(app, integration).await? {
+    if unless_lost(app.store.begin_revoking(&account).await)?.is_none() {
         return Ok(());
     }
     let calendar = app.calendars.of(integration.provider).ok_or(CalendarError::Unreachable)?;
     let refresh = open(app, integration, REFRESH, &tokens.refresh).await?;
-    Ok(calendar.revoke(&refresh, deadline).await?)
-}
-
-/// Whether nobody has connected it again meanwhile.
-async fn is_still_disconnected(app: &App, integration: &Integration) -> Result<bool, StoreError> {
-    let now = app.store.integration_of(&integration.tenant, &integration.host, &integration.id).await?;
-    Ok(now.is_some_and(|now| now.is_clearing() && now.version == integration.version))
-}
-
-/// Whether another live integration of the tenant is the same account.
-async fn is_shared(app: &App, integration: &Integration) -> Result<bool, StoreError> {
-    for host in app.store.hosts_with_integrations(&integration.tenant).await? {
-        let items = app.store.host(&integration.tenant, &host).await?;
-        let others = items.iter().flat_map(|items| &items.integrations);
-        let is_other = |other: &&Integration| {
-            other.id != integration.id
-                && other.provider == integration.provider
-                && other.account == integration.account
-                && other.status != IntegrationStatus::Disconnected
-        };
-        if others.filter(is_other).count() > 0 {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let revoked = calendar.revoke(&refresh, deadline).await;
+    app.store.end_revoking(&account).await?;
+    Ok(revoked?)
 }

@@ -6,7 +6,9 @@ pub(in crate::flows) mod session;
 pub(in crate::flows) mod settings;
 
 use crate::calendars::CalendarInfo;
-use crate::domain::AccountCalendar;
+use crate::app::App;
+use crate::domain::{AccountCalendar, AccountHash, Provider};
+use crate::flows::keys::{KeyError, deployment_key};
 
 /// What is remembered of an account's calendars.
 pub(in crate::flows) fn known_calendars(listed: &[CalendarInfo]) -> Vec<AccountCalendar> {
@@ -15,4 +17,14 @@ pub(in crate::flows) fn known_calendars(listed: &[CalendarInfo]) -> Vec<AccountC
         writable: calendar.owned,
     };
     listed.iter().map(known).collect()
+}
+
+/// What an account goes by in the deployment's registry.
+pub(in crate::flows) async fn account_hash(
+    app: &App,
+    provider: Provider,
+    account: &str,
+) -> Result<AccountHash, KeyError> {
+    let key = deployment_key(app).await?;
+    Ok(AccountHash::new(key.mac("account", format!("{} {account}", provider.as_str()).as_bytes())))
 }
