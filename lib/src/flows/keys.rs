@@ -40,9 +40,7 @@ async fn current_key(app: &App, owner: &KeyOwner) -> Result<DataKey, KeyError> {
             Ok(key)
         }
         // Two first secrets at once, or a lost answer: the stored key is the one that counts.
-        Err(StoreError::Conflict(_)) => {
-            Ok(stored_key(app, owner, FIRST).await?.ok_or(VaultError::Broken)?)
-        }
+        Err(StoreError::Conflict(_)) => Ok(stored_key(app, owner, FIRST).await?.ok_or(VaultError::Broken)?),
         Err(error) => Err(error.into()),
     }
 }

@@ -33,8 +33,10 @@ impl Store {
         account: &AccountHash,
         integration: &Integration,
     ) -> Result<(), StoreError> {
-        let member = AccountMember { tenant: integration.tenant.clone(), integration: integration.id.clone() };
-        let leave = Change::update(Key::account(account), "DELETE members :member").value(":member", set(&member));
+        let member =
+            AccountMember { tenant: integration.tenant.clone(), integration: integration.id.clone() };
+        let leave =
+            Change::update(Key::account(account), "DELETE members :member").value(":member", set(&member));
         let is_disconnected = self.still_disconnected(integration);
         self.commit(&[leave, is_disconnected]).await
     }

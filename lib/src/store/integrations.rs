@@ -16,8 +16,8 @@ use super::key::{self, Key};
 use super::placing::Placing;
 use super::{Item, Store, StoreError, accounts};
 use crate::domain::{
-    AccountCalendar, AccountHash, AccountMember, CalendarRef, Day, DayBits, Host, HostId, HostItems, Integration, IntegrationId,
-    IntegrationStatus, Lease, Tenant,
+    AccountCalendar, AccountHash, AccountMember, CalendarRef, Day, DayBits, Host, HostId, HostItems,
+    Integration, IntegrationId, IntegrationStatus, Lease, Tenant,
 };
 
 const ACCESS: &str = "access";

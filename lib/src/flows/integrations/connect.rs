@@ -19,16 +19,16 @@ use crate::app::App;
 use crate::calendars::oauth::Pkce;
 use crate::calendars::{Account, Authorize, Calendar, CalendarError, CalendarId, Call, Grant};
 use crate::domain::{
-    AccountCalendar, AccountEvent, AccountHash, CalendarRef, HostId, Integration, IntegrationId, IntegrationStatus, Job,
-    Provider, Scope, Tenant,
+    AccountCalendar, AccountEvent, AccountHash, CalendarRef, HostId, Integration, IntegrationId,
+    IntegrationStatus, Job, Provider, Scope, Tenant,
 };
 use crate::flows::change::{change, unless_lost};
-use crate::flows::integrations::{account_hash, known_calendars};
 use crate::flows::integrations::session::{AccessError, seal, seal_grant, unseal};
 use crate::flows::integrations::settings::read_soon;
+use crate::flows::integrations::{account_hash, known_calendars};
 use crate::flows::jobs::place_events::placing_job;
 use crate::flows::jobs::run::run_within;
-use crate::flows::keys::KeyError;
+use crate::flows::keys::{KeyError, deployment_key};
 use crate::store::{OAuthState, Placing, StateHash, StoreError};
 use crate::vault::VaultError;
 
@@ -154,6 +154,8 @@ pub async fn start_connect(
         return Err(ConnectError::UnknownHost);
     }
     let expires_at = app.clock.now().trunc_subsecs(0) + LIFETIME;
+    // The callback needs it, and may make none.
+    deployment_key(app).await?;
     let (state, cookie) = (random::<32>()?, random::<16>()?);
     let hash = StateHash::of(&state);
     let pkce = Pkce::generate();
@@ -350,7 +352,10 @@ async fn store_account(
             };
         let job = placing_job(app, &scope, &round_trip.host)?;
         let placing = Placing { host: &items.host, write_to, job: &job };
-        let done = app.store.connect_integration(before, after, &tokens, replaced, Some(&placing), Some(&hash)).await;
+        let done = app
+            .store
+            .connect_integration(before, after, &tokens, replaced, Some(&placing), Some(&hash))
+            .await;
         Ok(unless_lost(done)?.map(|integration| (integration, job)))
     })
     .await

@@ -5,8 +5,8 @@ pub(in crate::flows) mod disconnect;
 pub(in crate::flows) mod session;
 pub(in crate::flows) mod settings;
 
-use crate::calendars::CalendarInfo;
 use crate::app::App;
+use crate::calendars::CalendarInfo;
 use crate::domain::{AccountCalendar, AccountHash, Provider};
 use crate::flows::keys::{KeyError, deployment_key};
 
