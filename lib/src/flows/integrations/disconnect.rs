@@ -41,7 +41,7 @@ pub async fn disconnect(
     keeps_events: bool,
 ) -> Result<IntegrationDetails, IntegrationError> {
     let now = app.clock.now().trunc_subsecs(0);
-    let integration = change_integration(app, scope, id, |integration, _| {
+    let integration = Box::pin(change_integration(app, scope, id, |integration, _| {
         let was_live = integration.is_live();
         if integration.status == IntegrationStatus::Disconnected {
             return false;
@@ -57,18 +57,19 @@ pub async fn disconnect(
         // When what follows here is not finished by then, the schedule finishes it.
         integration.due_at = Some(now + RETRY_AFTER);
         was_live
-    })
+    }))
     .await?;
-    let clear_all = async {
-        clear_busy(app, &integration).await?;
-        clear(app, &integration).await
-    };
     if integration.is_clearing()
-        && let Err(error) = clear_all.await
+        && let Err(error) = Box::pin(clear_all(app, &integration)).await
     {
         tracing::warn!(integration = %integration.id, %error, "disconnect to be finished later");
     }
     find_integration(app, scope, id).await
+}
+
+async fn clear_all(app: &App, integration: &Integration) -> Result<(), StoreError> {
+    clear_busy(app, integration).await?;
+    clear(app, integration).await
 }
 
 /// Clears what a disconnected integration left behind, once nothing is done about its events any more. Whatever the

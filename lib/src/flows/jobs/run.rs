@@ -124,13 +124,13 @@ async fn step(
     }
     let page = match (&job.kind, &job.planned) {
         (JobKind::ExportGuest { email }, _) => export_page(app, job, email, deadline).await?,
-        (JobKind::PlaceEvents { host }, _) => match place_page(app, job, host, deadline).await? {
-            Some(page) => page,
-            None => {
+        (JobKind::PlaceEvents { host }, _) => {
+            let Some(page) = place_page(app, job, host, deadline).await? else {
                 let after = job.clone().ended(JobStatus::Void, app.clock.now());
                 return Ok(Step { after, results: None, is_repeatable: false });
-            }
-        },
+            };
+            page
+        }
         (JobKind::EraseGuest { email }, Some(planned)) => {
             erase_page(app, &job.tenant, email, planned, std::mem::take(read)).await?
         }

@@ -421,7 +421,7 @@ fn after(
         // The refresh that failed has said so under the version of its tokens; a good token that arrives late
         // has the last word, not this pull.
         Some(AccessError::Calendar(CalendarError::Revoked)) => {
-            after.due_at = Some(now + Integration::REAUTH_INTERVAL)
+            after.due_at = Some(now + Integration::REAUTH_INTERVAL);
         }
         Some(error) => {
             after.status = after.status.after(AccountEvent::Unread);

@@ -62,20 +62,18 @@ impl<'a> Accounts<'a> {
             IntegrationStatus::NeedsReauth => return Ok(Reach::Parked),
             IntegrationStatus::Disconnected | IntegrationStatus::Connected | IntegrationStatus::Error => {}
         }
-        let at = match self.open.iter().position(|(id, _)| *id == at.integration) {
-            Some(at) => at,
-            None => {
-                let (id, is_leaving) = (integration.id.clone(), !integration.is_live());
-                match self.open_session(integration, tokens.clone()).await {
-                    Ok(session) => self.open.push((id, session)),
-                    Err(AccessError::Calendar(CalendarError::Revoked)) if is_leaving => {
-                        return Ok(Reach::Gone);
-                    }
-                    Err(AccessError::Calendar(CalendarError::Revoked)) => return Ok(Reach::Parked),
-                    Err(error) => return Err(error),
-                }
-                self.open.len() - 1
+        let open = self.open.iter().position(|(id, _)| *id == at.integration);
+        let at = if let Some(open) = open {
+            open
+        } else {
+            let (id, is_leaving) = (integration.id.clone(), !integration.is_live());
+            match self.open_session(integration, tokens.clone()).await {
+                Ok(session) => self.open.push((id, session)),
+                Err(AccessError::Calendar(CalendarError::Revoked)) if is_leaving => return Ok(Reach::Gone),
+                Err(AccessError::Calendar(CalendarError::Revoked)) => return Ok(Reach::Parked),
+                Err(error) => return Err(error),
             }
+            self.open.len() - 1
         };
         self.has_sent = true;
         Ok(self.open.get_mut(at).map_or(Reach::Gone, |(_, session)| Reach::Open(session)))

@@ -84,7 +84,10 @@ impl<'a> Event<'_, 'a> {
                 None => through!(session, insert_event(&calendar, &draft, notify)),
             };
             let error = match tried {
-                Ok(placed) => return Ok(Outcome::Shown { at: target.clone(), placed, generation, replaced }),
+                Ok(placed) => {
+                    let (at, placed) = (target.clone(), Box::new(placed));
+                    return Ok(Outcome::Shown { at, placed, generation, replaced });
+                }
                 Err(AccessError::Calendar(error)) => error,
                 Err(error) => return Err(error),
             };
@@ -148,7 +151,7 @@ impl<'a> Event<'_, 'a> {
                 continue;
             }
             if let Some(placed) = self.find_attempt(attempt).await? {
-                let (at, generation) = (attempt.at.clone(), attempt.generation);
+                let (at, placed, generation) = (attempt.at.clone(), Box::new(placed), attempt.generation);
                 return Ok(Outcome::Shown { at, placed, generation, replaced: None });
             }
         }

@@ -20,7 +20,7 @@ pub(super) enum Outcome {
     /// The event in this calendar shows this version.
     Shown {
         at: CalendarRef,
-        placed: Placed,
+        placed: Box<Placed>,
         generation: u32,
         /// The event in another calendar whose place it takes.
         replaced: Option<Leftover>,
@@ -88,7 +88,7 @@ impl Settling<'_> {
         let conference = booking.conference.clone();
         match outcome {
             Outcome::Shown { at, placed, generation, replaced } => {
-                self.shown(at, placed, generation, replaced)
+                self.shown(at, *placed, generation, replaced)
             }
             Outcome::Read(answer) => self.read(answer, entry.failures + 1, None),
             Outcome::Removed(unreached) => (self.removed(unreached), conference::on_finished(booking)),
