@@ -582,6 +582,134 @@ async fn entry(app: &TestApp) -> holdfast::domain::AgendaEntry {
 }
 
 #[tokio::test]
+async fn rule_1_a_push_reads_the_entry_first_and_stops_when_it_is_not_due() {
+    for names in BOTH {
+        let app = start(names).await;
+        app.connect(ADA, ONE).await;
+        booked(&app, 1).await;
+        let key = entry(&app).await.key();
+        app.local.dynamodb.faults.take_calls();
+        app.google().faults.take_calls();
+        holdfast::flows::push(&app.process(), &key).await.unwrap();
+        let calls = app.local.dynamodb.faults.take_calls();
+        assert_eq!(calls.iter().map(|call| call.op.as_str()).collect::<Vec<_>>(), ["GetItem"], "{names:?}");
+        assert_eq!(app.google().faults.take_calls().len(), 0, "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn rule_4_a_moved_entry_takes_along_what_is_still_to_be_removed() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 1).await;
+        app.google().faults.always("events.delete", errors::backend_error(503));
+        write_to(&app, &json!({ "integration": id, "calendar": FAMILY })).await;
+        app.tick_for(1).await;
+        let before = entry(&app).await;
+        assert_eq!((before.leftovers.len(), before.standing().map(|link| link.generation)), (1, Some(1)));
+        app.reschedule(&bookings[0], &slot(3)).await.expect(200);
+        let after = entry(&app).await;
+        assert_ne!(after.start, before.start);
+        assert!(after.rev > before.rev);
+        assert_eq!(after.leftovers, before.leftovers, "{names:?}");
+        assert_eq!(after.standing().map(|link| &link.event), before.standing().map(|link| &link.event));
+        app.google().faults.clear();
+        for _ in 0..3 {
+            app.pass(TimeDelta::hours(1));
+            app.tick_for(1).await;
+        }
+        assert_eq!(standing(&app, ONE, ONE), BTreeMap::new(), "{names:?}");
+        assert_eq!(standing(&app, ONE, FAMILY), once(&bookings), "{names:?}");
+        let start = app.our_events(ONE, FAMILY)[0]["start"]["dateTime"].as_str().unwrap().to_owned();
+        assert_eq!(start, slot(3), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn rules_5_and_6_an_attempt_is_recorded_before_the_insert_and_an_overtaken_push_creates_no_entry() {
+    for names in BOTH {
+        let app = start(names).await;
+        app.connect(ADA, ONE).await;
+        let start = slot(0);
+        let mut insert = app.google().faults.gate("events.insert", When::Before);
+        let (made, ()) = futures::join!(app.book_slot("intro", &start), async {
+            insert.reached().await;
+            let tried = entry(&app).await;
+            let attempts: Vec<_> =
+                tried.attempts.iter().map(|of| (of.at.calendar.as_str(), of.generation, of.span)).collect();
+            assert_eq!(attempts, [(ONE, 0, tried.span())], "{names:?}");
+            let process = app.process();
+            let record = app.bookings().await.remove(0);
+            let to = holdfast::flows::NewTime {
+                start: record.booking.start + holdfast::domain::Ticks::ONE,
+                length: None,
+            };
+            let scope = holdfast::domain::Scope::Tenant(app.tenant());
+            Box::pin(holdfast::flows::reschedule(&process, &scope, &record.booking.id, to, None))
+                .await
+                .unwrap();
+            insert.open();
+        });
+        made.expect(201);
+        app.tick_for(3).await;
+        // One entry, where the booking is.
+        let window = holdfast::domain::Span::new(
+            holdfast::domain::Tick::floor(app.now()),
+            holdfast::domain::Tick::floor(app.now() + TimeDelta::days(30)),
+        );
+        let agenda = app.app().store.agenda(&app.tenant(), &ADA.parse().unwrap(), window).await.unwrap();
+        let booking = app.bookings().await.remove(0).booking;
+        assert_eq!(agenda.iter().map(|entry| entry.start).collect::<Vec<_>>(), [booking.start], "{names:?}");
+        assert_eq!(app.our_events(ONE, ONE).len(), 1, "{names:?}");
+        assert_all(&app, CalendarSync::Synced).await;
+    }
+}
+
+#[tokio::test]
+async fn rule_7_what_a_silent_worker_writes_late_into_the_former_calendar_is_removed() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let start = slot(0);
+        let mut insert = app.google().faults.gate("events.insert", When::Before);
+        let (made, ()) = futures::join!(app.book_slot("intro", &start), async {
+            insert.reached().await;
+            write_to(&app, &json!({ "integration": id, "calendar": FAMILY })).await;
+            // The lease of the first worker has ended, its last call may still arrive.
+            app.pass(TimeDelta::seconds(31));
+            app.tick().await;
+            assert_eq!(app.our_events(ONE, FAMILY).len(), 1, "{names:?}");
+            let kept: Vec<_> = entry(&app).await.attempts.into_iter().map(|of| of.at.calendar).collect();
+            assert_eq!(kept, [ONE], "{names:?}");
+            insert.open();
+        });
+        let made = [made.expect(201).clone()];
+        app.tick_for(3).await;
+        assert_eq!(standing(&app, ONE, ONE), BTreeMap::new(), "{names:?}");
+        assert_eq!(standing(&app, ONE, FAMILY), once(&made), "{names:?}");
+        assert_all(&app, CalendarSync::Synced).await;
+    }
+}
+
+#[tokio::test]
+async fn rule_8_generations_only_rise() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        booked(&app, 1).await;
+        let mut generations = vec![entry(&app).await.standing().unwrap().generation];
+        for calendar in [FAMILY, ONE, WORK, FAMILY] {
+            write_to(&app, &json!({ "integration": id, "calendar": calendar })).await;
+            app.tick_for(2).await;
+            generations.push(entry(&app).await.standing().unwrap().generation);
+        }
+        assert_eq!(generations, [0, 1, 2, 3, 4], "{names:?}");
+        assert_eq!(app.our_events(ONE, FAMILY).len(), 1, "{names:?}");
+    }
+}
+
+#[tokio::test]
 async fn rule_11_an_event_that_changes_while_it_is_removed_is_looked_at_again() {
     for names in BOTH {
         let app = start(names).await;
