@@ -78,7 +78,7 @@ async fn overlapping_teams_of_several_hosts_race_and_never_share_a_host() {
         assert_eq!(app.broken().await, Vec::<String>::new());
         let (won, lost): (Vec<_>, Vec<_>) =
             wishes.iter().zip(&answers).partition(|(_, answer)| answer.status == 201);
-        assert!(won.len() > 2 && won.len() < 60, "{}", won.len());
+        assert!(!won.is_empty() && won.len() < 60, "{}", won.len());
         for (at, (wish, _)) in won.iter().enumerate() {
             assert!(won[at + 1..].iter().all(|(other, _)| !wish.meets(other)), "{wish:?} {won:?}");
         }
@@ -108,6 +108,8 @@ async fn overlapping_teams_of_several_hosts_race_and_never_share_a_host() {
         ids.extend(confirmed.await);
         assert_eq!(app.broken().await, Vec::<String>::new());
     }
+    // In some nights the largest teams win, and leave little.
+    assert!(ids.len() > 5, "{}", ids.len());
     moves_lengthenings_and_cancels_race(&app, &ids).await;
 
     for answer in join_all(ids.iter().map(|id| app.cancel_as_admin(id))).await {
