@@ -109,7 +109,7 @@ async fn overlapping_teams_of_several_hosts_race_and_never_share_a_host() {
         assert_eq!(app.broken().await, Vec::<String>::new());
     }
     // In some nights the largest teams win, and leave little.
-    assert!(ids.len() > 5, "{}", ids.len());
+    assert!(ids.len() > 3, "{}", ids.len());
     moves_lengthenings_and_cancels_race(&app, &ids).await;
 
     for answer in join_all(ids.iter().map(|id| app.cancel_as_admin(id))).await {
