@@ -627,7 +627,7 @@ async fn rule_4_a_moved_entry_takes_along_what_is_still_to_be_removed() {
 }
 
 #[tokio::test]
-async fn rules_5_and_6_an_attempt_is_recorded_before_the_insert_and_an_overtaken_push_creates_no_entry() {
+async fn rule_6_an_attempt_is_recorded_before_the_insert_and_an_overtaken_push_leaves_one_event() {
     for names in BOTH {
         let app = start(names).await;
         app.connect(ADA, ONE).await;
@@ -667,6 +667,37 @@ async fn rules_5_and_6_an_attempt_is_recorded_before_the_insert_and_an_overtaken
 }
 
 #[tokio::test]
+async fn rule_5_a_walk_that_meets_an_entry_just_moved_creates_none_in_its_old_place() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 1).await;
+        let changed = write_to(&app, &json!({ "integration": id, "calendar": FAMILY })).await;
+        let job = changed["placing_job"].as_str().unwrap().parse().unwrap();
+        let message = holdfast::flows::QueueMessage::Job { tenant: app.tenant(), job };
+        let process = app.process();
+        let mut made_due = app.local.dynamodb.faults.gate("UpdateItem", When::Before);
+        let (done, ()) = futures::join!(holdfast::flows::handle_message(&process, &message), async {
+            made_due.reached().await;
+            app.reschedule(&bookings[0], &slot(3)).await.expect(200);
+            made_due.open();
+        });
+        done.unwrap();
+        app.tick_for(2).await;
+        let begin = app.now() - TimeDelta::days(1);
+        let window = holdfast::domain::Span::new(
+            holdfast::domain::Tick::floor(begin),
+            holdfast::domain::Tick::floor(begin + TimeDelta::days(60)),
+        );
+        let agenda = app.app().store.agenda(&app.tenant(), &ADA.parse().unwrap(), window).await.unwrap();
+        let starts: Vec<_> = agenda.iter().map(|entry| entry.start).collect();
+        assert_eq!(starts, [app.bookings().await[0].booking.start], "{names:?}");
+        assert_eq!(standing(&app, ONE, FAMILY), once(&bookings), "{names:?}");
+        assert_eq!(standing(&app, ONE, ONE), BTreeMap::new(), "{names:?}");
+    }
+}
+
+#[tokio::test]
 async fn rule_7_what_a_silent_worker_writes_late_into_the_former_calendar_is_removed() {
     for names in BOTH {
         let app = start(names).await;
@@ -682,12 +713,16 @@ async fn rule_7_what_a_silent_worker_writes_late_into_the_former_calendar_is_rem
             assert_eq!(app.our_events(ONE, FAMILY).len(), 1, "{names:?}");
             let kept: Vec<_> = entry(&app).await.attempts.into_iter().map(|of| of.at.calendar).collect();
             assert_eq!(kept, [ONE], "{names:?}");
+            // Looked for and not found, it is not forgotten.
+            write_to(&app, &json!({ "integration": id, "calendar": WORK })).await;
+            app.tick().await;
+            assert_eq!((app.our_events(ONE, FAMILY).len(), app.our_events(ONE, WORK).len()), (0, 1));
             insert.open();
         });
         let made = [made.expect(201).clone()];
         app.tick_for(3).await;
         assert_eq!(standing(&app, ONE, ONE), BTreeMap::new(), "{names:?}");
-        assert_eq!(standing(&app, ONE, FAMILY), once(&made), "{names:?}");
+        assert_eq!(standing(&app, ONE, WORK), once(&made), "{names:?}");
         assert_all(&app, CalendarSync::Synced).await;
     }
 }
