@@ -717,6 +717,8 @@ async fn rule_7_what_a_silent_worker_writes_late_into_the_former_calendar_is_rem
             write_to(&app, &json!({ "integration": id, "calendar": WORK })).await;
             app.tick().await;
             assert_eq!((app.our_events(ONE, FAMILY).len(), app.our_events(ONE, WORK).len()), (0, 1));
+            // Nor is it left to a reading of the calendar.
+            app.google().faults.always("events.list", errors::backend_error(503));
             insert.open();
         });
         let made = [made.expect(201).clone()];
