@@ -73,12 +73,15 @@ async fn overlapping_teams_of_several_hosts_race_and_never_share_a_host() {
     let mut ids = Vec::new();
     for day in 24..27 {
         let midnight = instant(&format!("2026-11-{day}T00:00:00Z"));
-        let wishes: Vec<Wish> = (0..60).map(|number| Wish::new(midnight, number)).collect();
+        let around_midnight = (0..60).map(|number| Wish::new(midnight, number));
+        // Two wishes of the largest teams can take all the time around midnight. Somebody wins here in any case.
+        let later = (0..12).map(|number| Wish::new(midnight + TimeDelta::minutes(210), number));
+        let wishes: Vec<Wish> = around_midnight.chain(later).collect();
         let answers = join_all(wishes.iter().map(|wish| wish.ask(&app))).await;
         assert_eq!(app.broken().await, Vec::<String>::new());
         let (won, lost): (Vec<_>, Vec<_>) =
             wishes.iter().zip(&answers).partition(|(_, answer)| answer.status == 201);
-        assert!(!won.is_empty() && won.len() < 60, "{}", won.len());
+        assert!(won.len() > 2 && won.len() < 60, "{}", won.len());
         for (at, (wish, _)) in won.iter().enumerate() {
             assert!(won[at + 1..].iter().all(|(other, _)| !wish.meets(other)), "{wish:?} {won:?}");
         }
@@ -108,8 +111,6 @@ async fn overlapping_teams_of_several_hosts_race_and_never_share_a_host() {
         ids.extend(confirmed.await);
         assert_eq!(app.broken().await, Vec::<String>::new());
     }
-    // In some nights the largest teams win, and leave little.
-    assert!(ids.len() > 3, "{}", ids.len());
     moves_lengthenings_and_cancels_race(&app, &ids).await;
 
     for answer in join_all(ids.iter().map(|id| app.cancel_as_admin(id))).await {

@@ -88,9 +88,9 @@ pub trait Calendar: Send + Sync + Debug {
         draft: &EventDraft,
     ) -> Result<Placed, CalendarError>;
 
-    /// Writes a new event under the draft's key, and has the calendar tell its guest or nobody. `Conflict` says that the key is taken, perhaps by an earlier try of
-    /// one's own whose answer was lost: find the event, then update it. The answer names the event, which need not be
-    /// the name that was asked for.
+    /// Writes a new event under the draft's key, and has the calendar tell its guest or nobody. `Conflict` says that the
+    /// key is taken, perhaps by an earlier try of one's own whose answer was lost: find the event, then update it. The
+    /// answer names the event, which need not be the name that was asked for.
     async fn insert_event(
         &self,
         call: Call<'_>,

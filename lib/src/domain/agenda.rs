@@ -329,10 +329,7 @@ impl AgendaEntry {
 
     /// Every integration in whose calendars something of it stands or may stand, or is to.
     pub fn integrations(&self) -> Vec<&IntegrationId> {
-        let link = self.standing().map(|link| &link.event.at);
-        let left = self.leftovers.iter().map(|left| &left.event.at);
-        let tried = self.attempts.iter().map(|attempt| &attempt.at);
-        let all = self.write_to.iter().chain(link).chain(left).chain(tried);
+        let all = self.write_to.iter().chain(self.may_stand_in());
         let mut all: Vec<_> = all.map(|at| &at.integration).collect();
         all.sort();
         all.dedup();
@@ -341,10 +338,14 @@ impl AgendaEntry {
 
     /// Whether something of it stands, or may stand, in a calendar of this integration.
     pub fn may_stand_at(&self, integration: &IntegrationId) -> bool {
+        self.may_stand_in().any(|at| at.integration == *integration)
+    }
+
+    /// The calendars in which something of it stands or may stand.
+    fn may_stand_in(&self) -> impl Iterator<Item = &CalendarRef> {
         let link = self.standing().map(|link| &link.event.at);
         let left = self.leftovers.iter().map(|left| &left.event.at);
-        let tried = self.attempts.iter().map(|attempt| &attempt.at);
-        link.into_iter().chain(left).chain(tried).any(|at| at.integration == *integration)
+        link.into_iter().chain(left).chain(self.attempts.iter().map(|attempt| &attempt.at))
     }
 
     /// The generation of a new event: no other has had it.

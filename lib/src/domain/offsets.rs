@@ -1,6 +1,6 @@
 //! A time zone as a handful of integers: where its offset changes, and what it is in between.
 //!
-//! The one rule: a zone is asked a few times per listing, never once per slot. Between two changes of its
+//! A zone is asked a few times per listing, never once per slot. Between two changes of its
 //! offset, a wall clock is `instant + offset`, and dates and text are made from that sum.
 
 use chrono::{DateTime, NaiveDate, Utc};

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::calendars::CalendarError;
 use crate::domain::{
     AccountEvent, AgendaEntry, Day, HostId, Integration, IntegrationId, IntegrationStatus, JobStatus, Scope,
-    Tenant, Tick, Ticks,
+    Span, Tenant, Tick, Ticks,
 };
 use crate::flows::change::unless_lost;
 use crate::flows::integrations::account_hash;
@@ -81,13 +81,8 @@ pub(in crate::flows) async fn clear(app: &App, integration: &Integration) -> Res
     if !is_late && is_placing(app, tenant, host).await? {
         return app.store.postpone_clearing(integration, now + RETRY_AFTER).await;
     }
-    while let Some(entry) = entry_at_work(app, integration).await? {
-        if !is_late {
-            return app.store.postpone_clearing(integration, now + RETRY_AFTER).await;
-        }
-        tracing::warn!(booking = %entry.booking, integration = %integration.id, "an event could not be removed");
-        let given_up = AgendaEntry { due_at: None, lease: None, ..entry.clone() };
-        unless_lost(app.store.change_entry(&entry, given_up).await)?;
+    if !is_late && !entries_at_work(app, integration).await?.is_empty() {
+        return app.store.postpone_clearing(integration, now + RETRY_AFTER).await;
     }
     match revoke(app, integration, Instant::now() + REVOKE_TIMEOUT).await {
         Ok(()) => {}
@@ -97,7 +92,16 @@ pub(in crate::flows) async fn clear(app: &App, integration: &Integration) -> Res
         }
     }
     clear_busy(app, integration).await?;
-    app.store.finish_disconnect(integration).await
+    app.store.finish_disconnect(integration).await?;
+    if !is_late {
+        return Ok(());
+    }
+    // Pushes find that the account is gone, record that, and go on with what is to be done elsewhere.
+    for entry in entries_at_work(app, integration).await? {
+        tracing::warn!(booking = %entry.booking, integration = %integration.id, "an event could not be removed");
+        unless_lost(app.store.change_entry(&entry, entry.to_be_placed(now)).await)?;
+    }
+    Ok(())
 }
 
 /// Takes the integration's busy bits away. Readers ignore them from the disconnect on.
@@ -113,14 +117,16 @@ async fn clear_busy(app: &App, integration: &Integration) -> Result<(), StoreErr
     app.store.clear_busy(integration, &with_bits).await
 }
 
-/// An entry of a booking that is not over, with something at this account, that a push is still to look after.
-async fn entry_at_work(app: &App, integration: &Integration) -> Result<Option<AgendaEntry>, StoreError> {
+/// The entries of bookings that are not over, with something at this account, that pushes are still to look after.
+async fn entries_at_work(app: &App, integration: &Integration) -> Result<Vec<AgendaEntry>, StoreError> {
     let now = app.clock.now();
     let begun = Tick::floor(now - TimeDelta::minutes(Ticks::LONGEST_CLAIM.minutes()));
-    let is_at_work = |entry: &AgendaEntry| {
+    let ahead = Span::new(begun, Tick::floor(now + TimeDelta::days(AHEAD_DAYS)));
+    let mut entries = app.store.agenda(&integration.tenant, &integration.host, ahead).await?;
+    entries.retain(|entry| {
         now < entry.end.instant() && entry.due_at.is_some() && entry.may_stand_at(&integration.id)
-    };
-    app.store.find_in_agenda(&integration.tenant, &integration.host, Some(begun), is_at_work).await
+    });
+    Ok(entries)
 }
 
 /// Whether the job that makes the entries due is still at it.
@@ -140,11 +146,11 @@ async fn revoke(app: &App, integration: &Integration, deadline: Instant) -> Resu
         return Ok(());
     }
     let Some(tokens) = app.store.tokens(integration).await? else { return Ok(()) };
+    let calendar = app.calendars.of(integration.provider).ok_or(CalendarError::Unreachable)?;
+    let refresh = open(app, integration, REFRESH, &tokens.refresh).await?;
     if unless_lost(app.store.begin_revoking(&account).await)?.is_none() {
         return Ok(());
     }
-    let calendar = app.calendars.of(integration.provider).ok_or(CalendarError::Unreachable)?;
-    let refresh = open(app, integration, REFRESH, &tokens.refresh).await?;
     let revoked = calendar.revoke(&refresh, deadline).await;
     app.store.end_revoking(&account).await?;
     Ok(revoked?)
