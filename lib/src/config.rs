@@ -229,7 +229,7 @@ impl Config {
     }
 
     /// Where a provider sends the browser back to.
-    pub fn redirect_uri(&self, provider: crate::domain::Provider) -> String {
+    pub fn redirect_uri(&self, provider: crate::domain::ProviderKind) -> String {
         format!("{}/v1/oauth/{provider}/callback", self.public_url)
     }
 }

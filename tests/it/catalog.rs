@@ -676,7 +676,7 @@ async fn what_does_not_go_together_is_refused_by_its_name() {
         (json!({ "questions": [choice(json!([""]))] }), vec!["questions.0.options"]),
         (json!({ "location": { "kind": "moon" } }), vec!["location.kind"]),
         (json!({ "location": { "kind": "in_person" } }), vec!["location.address"]),
-        (json!({ "location": { "kind": "google_meet", "url": "https://x.example" } }), vec!["location.url"]),
+        (json!({ "location": { "kind": "conference", "url": "https://x.example" } }), vec!["location.url"]),
         (json!({ "location": { "kind": "video_link", "url": "http://x.example" } }), vec!["location.url"]),
         (
             json!({ "location": { "kind": "video_link", "url": "https://a:b@x.example" } }),

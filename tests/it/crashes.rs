@@ -20,7 +20,8 @@ use holdfast::App;
 use holdfast::calendars::{EventId, EventKey};
 use holdfast::domain::{
     Booking, BookingId, BookingRecord, BookingStatus, CalendarSync, EntryKey, EventTypeSlug, Guest, HostId,
-    Integration, IntegrationId, Job, JobId, JobKind, JobStatus, Lease, Provider, Scope, Tenant, Tick, Zone,
+    Integration, IntegrationId, Job, JobId, JobKind, JobStatus, Lease, ProviderKind, Scope, Tenant, Tick,
+    Zone,
 };
 use holdfast::flows::{
     Arrival, BookRequest, BookingChange, BookingError, BookingsQuery, Change, Expected, HoldToken,
@@ -502,7 +503,7 @@ async fn a_callback_that_dies_anywhere_leaves_nothing_but_the_way_to_connect_aga
         let cookie = cookie.split_once('=').unwrap().1.to_owned();
         move |process: App| async move {
             let code = code.into();
-            finish_connect(&process, Provider::Google, &state, &code, Some(&cookie)).await.map(drop)
+            finish_connect(&process, ProviderKind::Google, &state, &code, Some(&cookie)).await.map(drop)
         }
     };
     let (connected, points) = app.record(callback().await).await;
@@ -785,7 +786,7 @@ async fn a_start_that_dies_anywhere_leaves_nothing_that_lasts() {
     let act = || {
         let host: HostId = ADA.parse().unwrap();
         move |process: App| async move {
-            start_connect(&process, &admin(), &host, Provider::Google, None).await.map(drop)
+            start_connect(&process, &admin(), &host, ProviderKind::Google, None).await.map(drop)
         }
     };
     // The tenant's key is made by its first secret.
@@ -828,7 +829,7 @@ async fn a_refusal_brought_back_by_a_process_that_dies_spends_the_link_or_does_n
     };
     let act = |state: String| {
         move |process: App| async move {
-            abandon_connect(&process, Provider::Google, &state, "access_denied").await.map(drop)
+            abandon_connect(&process, ProviderKind::Google, &state, "access_denied").await.map(drop)
         }
     };
     let (abandoned, points) = app.record(act(begin().await)).await;
@@ -856,12 +857,12 @@ async fn an_approval_that_dies_anywhere_leaves_nothing_but_the_way_to_connect_ag
         let value = |name: &str| back.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned();
         let (state, code) = (value("state"), value("code").into());
         // Another browser than the one that began.
-        let arrived = finish_connect(app.app(), Provider::Google, &state, &code, None).await.unwrap();
+        let arrived = finish_connect(app.app(), ProviderKind::Google, &state, &code, None).await.unwrap();
         let Arrival::AwaitsClick(question) = arrived else { panic!("it is to ask first") };
         question.token
     };
     let act = |token: String| {
-        move |process: App| async move { approve_connect(&process, Provider::Google, &token).await.map(drop) }
+        move |process: App| async move { approve_connect(&process, ProviderKind::Google, &token).await.map(drop) }
     };
     let (approved, points) = app.record(act(ask().await)).await;
     approved.unwrap();

@@ -58,7 +58,7 @@ fn google_calls(app: &TestApp) -> Vec<String> {
 }
 
 fn a_meet() -> Value {
-    json!({ "location": { "kind": "google_meet" } })
+    json!({ "location": { "kind": "conference" } })
 }
 
 /// A booking whose Meet is being made.

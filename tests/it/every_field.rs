@@ -215,7 +215,7 @@ fn settings(own: &Things, location: &Value) -> Value {
 /// A body of this schema in which every field stands; one for each kind of what it may have in one place.
 fn wholes(schema: &str, own: &Things) -> Vec<Value> {
     let locations = [
-        json!({ "kind": "google_meet" }),
+        json!({ "kind": "conference" }),
         json!({ "kind": "guest_phone" }),
         json!({ "kind": "host_phone", "number": "+44 20 7946 0000" }),
         json!({ "kind": "in_person", "address": "12 St James's Square" }),

@@ -137,7 +137,7 @@ async fn its_status_and_sequence_follow_the_booking() {
 #[tokio::test]
 async fn a_mail_names_its_guest_and_a_meet_is_its_place_once_there() {
     let mut booking = a_booking().await;
-    booking.terms.location = Some(Location::GoogleMeet);
+    booking.terms.location = Some(Location::Conference);
     booking.conference = Some(Conference::Pending);
     let file = calendar(&booking, &sheet(Method::Request));
     assert_eq!(said(&parsed(&file), &P::Location), None);

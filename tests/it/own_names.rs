@@ -8,7 +8,7 @@ use holdfast::calendars::{
     Account, Authorize, Busy, BusyQuery, Calendar, CalendarError, CalendarId, CalendarInfo, Calendars, Call,
     EventDraft, EventId, Grant, Notify, Placed,
 };
-use holdfast::domain::Provider;
+use holdfast::domain::ProviderKind;
 use secrecy::SecretString;
 use tokio::time::Instant;
 use url::Url;
@@ -19,7 +19,7 @@ pub(crate) struct OwnNames(Calendars);
 
 impl OwnNames {
     fn inner(&self) -> &dyn Calendar {
-        self.0.of(Provider::Google).expect("Google")
+        self.0.of(ProviderKind::Google).expect("Google")
     }
 
     /// What it calls an event of Google's: nothing that a key could be read from.

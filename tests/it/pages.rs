@@ -420,7 +420,7 @@ async fn a_button_pressed_twice_is_pressed_once_and_every_button_is_its_own() {
 async fn a_booking_that_waits_for_its_host_and_a_day_that_is_full_say_so() {
     let app = TestApp::start().await;
     let browser = Browser { app: &app };
-    let more = json!({ "needs_confirmation": true, "max_per_day": 1, "location": { "kind": "google_meet" } });
+    let more = json!({ "needs_confirmation": true, "max_per_day": 1, "location": { "kind": "conference" } });
     put_event_type(&app, "rare", &more).await;
     let hold =
         async |start: &str| browser.post("/demo/rare/hold", &[("start", start), ("zone", "UTC")]).await;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use holdfast::App;
-use holdfast::domain::Provider;
+use holdfast::domain::ProviderKind;
 use holdfast::flows::{Arrival, Connected, abandon_connect, approve_connect, finish_connect};
 use holdfast::http::auth::Cookie;
 use holdfast::http::page::{self, Pages};
@@ -80,7 +80,7 @@ async fn approve(
     Ok(done(&approve_connect(app, parse(provider)?, &form.approve).await?))
 }
 
-fn parse(provider: &str) -> Result<Provider, Problem> {
+fn parse(provider: &str) -> Result<ProviderKind, Problem> {
     provider.parse().map_err(|_unknown| Problem::unknown_provider())
 }
 

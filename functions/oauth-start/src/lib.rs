@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use holdfast::App;
-use holdfast::domain::Provider;
+use holdfast::domain::ProviderKind;
 use holdfast::flows::start_connect;
 use holdfast::http::auth::Cookie;
 use holdfast::http::requests::ConnectRequest;
@@ -40,7 +40,7 @@ async fn connect_integration(
     Path(provider): Path<String>,
     Body(request): Body<ConnectRequest>,
 ) -> Result<Response, Problem> {
-    let provider: Provider = provider.parse().map_err(|_unknown| Problem::unknown_provider())?;
+    let provider: ProviderKind = provider.parse().map_err(|_unknown| Problem::unknown_provider())?;
     let return_to = request.return_to.as_deref();
     let started = start_connect(&app, &staff.scope, &request.host, provider, return_to).await?;
     let cookie = Cookie::oauth(&started.cookie, &app.config.public_url);

@@ -200,7 +200,7 @@ fn place(booking: &Booking, t: &Texts) -> Option<Place> {
     let host = &booking.terms.host_name;
     let location = booking.terms.location.as_ref().filter(|_| booking.status.holds_cells())?;
     Some(match location {
-        Location::GoogleMeet => conference(booking, t),
+        Location::Conference => conference(booking, t),
         Location::GuestPhone => {
             let phone = booking.guest.phone.as_deref().unwrap_or_default();
             Place::Words(fill(&fill(t.calls_you, "phone", phone), "host", host))

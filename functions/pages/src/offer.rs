@@ -52,7 +52,7 @@ impl About {
 /// Numbers and links are for guests alone.
 fn place(location: &Location, host: &str, t: &Texts) -> String {
     match location {
-        Location::GoogleMeet => t.where_google_meet.to_owned(),
+        Location::Conference => t.where_conference.to_owned(),
         Location::GuestPhone => fill(t.where_guest_phone, "host", host),
         Location::HostPhone { .. } => t.where_host_phone.to_owned(),
         Location::InPerson { address } => address.clone(),

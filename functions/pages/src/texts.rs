@@ -49,7 +49,7 @@ texts! {
     next_free: "Go to {date}, the next week with free times",
 
     // Where.
-    where_google_meet: "Google Meet; you get the link after booking",
+    where_conference: "Video call; you get the link after booking",
     where_guest_phone: "By phone; {host} calls you",
     where_host_phone: "By phone; you get the number after booking",
     where_video: "Video call; you get the link after booking",

@@ -42,7 +42,7 @@ use holdfast::App;
 use holdfast::calendars::Calendars;
 use holdfast::clock::Clock;
 use holdfast::config::{Config, ConfigError};
-use holdfast::domain::Provider;
+use holdfast::domain::ProviderKind;
 use holdfast::outbound;
 use holdfast::vault::SETTING_CONTEXT;
 use serde_json::{Value, json};
@@ -226,7 +226,7 @@ impl Local {
         let google_is_new = !google_file.as_deref().is_some_and(Path::exists);
         let mut google: Option<Google> = None;
         if !settings.has_google() {
-            let redirect = config.redirect_uri(Provider::Google);
+            let redirect = config.redirect_uri(ProviderKind::Google);
             let fake = simulate_google(&redirect, port, google_file, &options.clock).await?;
             config = Config::from_lookup(|name| settings.get(name, Some(&fake.url())))?;
             google = Some(fake);

@@ -27,7 +27,7 @@ pub use self::error::CalendarError;
 pub use self::http::Http;
 pub use self::ids::{CalendarId, EventId, EventKey, ForeignIdError};
 pub use self::oauth::ClientSecret;
-use crate::domain::{Conference, IntegrationId, Provider, Span, Visibility, Zone};
+use crate::domain::{Conference, IntegrationId, ProviderKind, Span, Visibility, Zone};
 
 /// The private property under which an event of ours names its integration.
 pub const INTEGRATION_PROPERTY: &str = "holdfast_integration";
@@ -134,9 +134,9 @@ impl Calendars {
     }
 
     /// The provider's calendars, or `None` when it is not set up here.
-    pub fn of(&self, provider: Provider) -> Option<&dyn Calendar> {
+    pub fn of(&self, provider: ProviderKind) -> Option<&dyn Calendar> {
         match provider {
-            Provider::Google => self.google.as_deref(),
+            ProviderKind::Google => self.google.as_deref(),
         }
     }
 }

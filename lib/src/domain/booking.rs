@@ -303,7 +303,7 @@ impl Booking {
     /// Where to join by video; `None` when it takes place otherwise, or there is no link yet.
     pub fn join_url(&self) -> Option<&str> {
         match (self.terms.location.as_ref()?, &self.conference) {
-            (Location::GoogleMeet, Some(Conference::Ready { url })) | (Location::VideoLink { url }, _) => {
+            (Location::Conference, Some(Conference::Ready { url })) | (Location::VideoLink { url }, _) => {
                 Some(url)
             }
             _ => None,
@@ -313,7 +313,7 @@ impl Booking {
     /// Where it takes place: a link, a number to call or an address; `None` while that is not known.
     pub fn place(&self) -> Option<&str> {
         match self.terms.location.as_ref()? {
-            Location::GoogleMeet | Location::VideoLink { .. } => self.join_url(),
+            Location::Conference | Location::VideoLink { .. } => self.join_url(),
             Location::GuestPhone => self.guest.phone.as_deref(),
             Location::HostPhone { number } => Some(number),
             Location::InPerson { address } => Some(address),

@@ -105,8 +105,8 @@ pub struct EventType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Location {
-    /// A Google Meet made with the calendar event.
-    GoogleMeet,
+    /// A video conference that the calendar makes with the event (Google Meet, for one).
+    Conference,
     /// The host calls the guest, who must give a number.
     GuestPhone,
     /// The guest calls this number.
@@ -130,7 +130,7 @@ impl Location {
     /// The word in bodies.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::GoogleMeet => "google_meet",
+            Self::Conference => "conference",
             Self::GuestPhone => "guest_phone",
             Self::HostPhone { .. } => "host_phone",
             Self::InPerson { .. } => "in_person",

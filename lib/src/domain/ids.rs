@@ -135,12 +135,12 @@ fn has_prefix(text: &str, prefix: &str) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Provider {
+pub enum ProviderKind {
     /// Google Calendar.
     Google,
 }
 
-impl Provider {
+impl ProviderKind {
     /// The name as it stands in URLs and items.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -149,13 +149,13 @@ impl Provider {
     }
 }
 
-impl fmt::Display for Provider {
+impl fmt::Display for ProviderKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl FromStr for Provider {
+impl FromStr for ProviderKind {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {

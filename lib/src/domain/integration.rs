@@ -6,7 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{HostId, IntegrationId, Provider, Span, Tenant};
+use super::{HostId, IntegrationId, ProviderKind, Span, Tenant};
 
 /// Where an integration stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +110,7 @@ pub struct Integration {
     /// The host whose calendars these are.
     pub host: HostId,
     /// Who keeps the calendars.
-    pub provider: Provider,
+    pub provider: ProviderKind,
     /// The account at the provider, usually an e-mail address; unknown while `pending`.
     #[serde(default)]
     pub account: Option<String>,

@@ -35,7 +35,7 @@ pub use event_type::{EventType, Location, Question, QuestionKind, Visibility};
 pub use grid::{Cells, Day, DayBits, Span, Tick, Ticks};
 pub use host::{Host, HostItems, HostSchedule};
 pub use ids::{
-    BookingId, EventTypeSlug, HostId, IdError, IntegrationId, JobId, Provider, ScheduleId, Tenant,
+    BookingId, EventTypeSlug, HostId, IdError, IntegrationId, JobId, ProviderKind, ScheduleId, Tenant,
 };
 pub use integration::{AccountCalendar, AccountEvent, Freshness, Integration, IntegrationStatus};
 pub use job::{Job, JobCursor, JobKind, JobStatus, PlannedPage};

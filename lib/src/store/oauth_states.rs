@@ -12,7 +12,7 @@ use super::change::Change;
 use super::item::{number, read, write};
 use super::key::Key;
 use super::{Store, StoreError};
-use crate::domain::{HostId, IntegrationId, Provider, Tenant};
+use crate::domain::{HostId, IntegrationId, ProviderKind, Tenant};
 
 /// SHA-256 of a `state`, in base64url: whoever reads the table cannot come back with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct OAuthState {
     /// The host whose calendar is to be connected.
     pub host: HostId,
     /// At which provider.
-    pub provider: Provider,
+    pub provider: ProviderKind,
     /// The integration that waits for it.
     pub integration: IntegrationId,
     /// Where the provider sends the browser back to.

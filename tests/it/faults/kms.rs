@@ -8,7 +8,7 @@ use chrono::{FixedOffset, TimeDelta};
 use fakes::google::{EventSpec, errors};
 use fakes::{Fault, kms};
 use holdfast::App;
-use holdfast::domain::{Guest, Provider, Scope, Tick};
+use holdfast::domain::{Guest, ProviderKind, Scope, Tick};
 use holdfast::flows::{
     BookRequest, ManageToken, SlotRequest, Wanted, book, cancel_managed, finish_connect, start_connect,
     sync_now,
@@ -183,7 +183,8 @@ async fn first_secret(act: Act, fault: &str) -> String {
 
 async fn start(process: &App, app: &TestApp) -> String {
     let host = ADA.parse().unwrap();
-    let started = start_connect(process, &Scope::Tenant(app.tenant()), &host, Provider::Google, None).await;
+    let started =
+        start_connect(process, &Scope::Tenant(app.tenant()), &host, ProviderKind::Google, None).await;
     started.map_or_else(problem, |_| "begun".to_owned())
 }
 
@@ -194,7 +195,8 @@ async fn callback(app: &TestApp, process: &App, op: &str, fault: &str) -> String
     let cookie = cookie.split_once('=').unwrap().1;
     meet(app, op, fault);
     let arrived =
-        finish_connect(process, Provider::Google, &value("state"), &value("code").into(), Some(cookie)).await;
+        finish_connect(process, ProviderKind::Google, &value("state"), &value("code").into(), Some(cookie))
+            .await;
     arrived.map_or_else(problem, |_| "connected".to_owned())
 }
 

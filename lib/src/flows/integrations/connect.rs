@@ -20,7 +20,7 @@ use crate::calendars::oauth::Pkce;
 use crate::calendars::{Account, Authorize, Calendar, CalendarError, CalendarId, Call, Grant};
 use crate::domain::{
     AccountCalendar, AccountEvent, AccountHash, CalendarRef, HostId, Integration, IntegrationId,
-    IntegrationStatus, Job, Provider, Scope, Tenant,
+    IntegrationStatus, Job, ProviderKind, Scope, Tenant,
 };
 use crate::flows::change::{change, unless_lost};
 use crate::flows::integrations::session::{AccessError, seal, seal_grant, unseal};
@@ -141,7 +141,7 @@ pub async fn start_connect(
     app: &App,
     scope: &Scope,
     host: &HostId,
-    provider: Provider,
+    provider: ProviderKind,
     return_to: Option<&str>,
 ) -> Result<Started, ConnectError> {
     let tenant = scope.tenant();
@@ -186,7 +186,7 @@ pub async fn start_connect(
 /// Ends a round trip that came back with an error instead of a code.
 pub async fn abandon_connect(
     app: &App,
-    provider: Provider,
+    provider: ProviderKind,
     state: &str,
     error: &str,
 ) -> Result<ConnectError, ConnectError> {
@@ -197,7 +197,7 @@ pub async fn abandon_connect(
 /// Ends a round trip that came back with a code: exchange, check of scopes, account, tokens sealed, first reading.
 pub async fn finish_connect(
     app: &App,
-    provider: Provider,
+    provider: ProviderKind,
     state: &str,
     code: &SecretString,
     cookie: Option<&str>,
@@ -226,7 +226,11 @@ pub async fn finish_connect(
 }
 
 /// The click of a browser that was asked: stores what the callback had kept for it.
-pub async fn approve_connect(app: &App, provider: Provider, token: &str) -> Result<Connected, ConnectError> {
+pub async fn approve_connect(
+    app: &App,
+    provider: ProviderKind,
+    token: &str,
+) -> Result<Connected, ConnectError> {
     let (hash, round_trip) = take(app, provider, token).await?;
     let kept = unseal_state(app, &hash, GRANT, &round_trip).await?;
     let kept: KeptGrant =
@@ -365,7 +369,7 @@ async fn store_account(
 /// and the host has to say yes once more if so. `Some` when it was renewed by that.
 async fn await_revoking(
     app: &App,
-    provider: Provider,
+    provider: ProviderKind,
     account: &AccountHash,
     grant: &Grant,
 ) -> Result<Option<Grant>, ConnectError> {
@@ -392,7 +396,7 @@ async fn await_revoking(
 
 /// The calendars of a new account. That it is connected does not depend on this: what cannot be listed now is listed with
 /// the next reading.
-async fn list_calendars(app: &App, provider: Provider, grant: &Grant) -> Option<Vec<AccountCalendar>> {
+async fn list_calendars(app: &App, provider: ProviderKind, grant: &Grant) -> Option<Vec<AccountCalendar>> {
     let calendar = app.calendars.of(provider)?;
     let deadline = Instant::now() + WITHIN;
     match calendar.calendars(Call { access: &grant.access, deadline }).await {
@@ -449,7 +453,11 @@ async fn unseal_state(
     }
 }
 
-async fn take(app: &App, provider: Provider, state: &str) -> Result<(StateHash, OAuthState), ConnectError> {
+async fn take(
+    app: &App,
+    provider: ProviderKind,
+    state: &str,
+) -> Result<(StateHash, OAuthState), ConnectError> {
     let hash = StateHash::of(state);
     let round_trip = app.store.take_oauth_state(&hash).await?;
     let round_trip =
@@ -473,7 +481,7 @@ fn allowed(bases: &[Url], url: &str) -> Option<Url> {
 fn pending(
     tenant: &Tenant,
     host: &HostId,
-    provider: Provider,
+    provider: ProviderKind,
     until: DateTime<Utc>,
 ) -> Result<Integration, ConnectError> {
     let mut bytes = [0; 12];

@@ -7,7 +7,7 @@ pub(in crate::flows) mod settings;
 
 use crate::app::App;
 use crate::calendars::CalendarInfo;
-use crate::domain::{AccountCalendar, AccountHash, Provider};
+use crate::domain::{AccountCalendar, AccountHash, ProviderKind};
 use crate::flows::keys::{KeyError, deployment_key};
 
 /// What is remembered of an account's calendars.
@@ -22,7 +22,7 @@ pub(in crate::flows) fn known_calendars(listed: &[CalendarInfo]) -> Vec<AccountC
 /// What an account goes by in the deployment's registry.
 pub(in crate::flows) async fn account_hash(
     app: &App,
-    provider: Provider,
+    provider: ProviderKind,
     account: &str,
 ) -> Result<AccountHash, KeyError> {
     let key = deployment_key(app).await?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::render_event::wants_meet;
+use super::render_event::wants_conference;
 use crate::domain::{AgendaEntry, Booking, Conference};
 
 /// Ten reads take almost three hours.
@@ -32,7 +32,7 @@ pub(in crate::flows) fn is_of_organizer(booking: &Booking, entry: &AgendaEntry) 
 
 /// After a push: what the calendar said of the conference.
 pub(in crate::flows) fn on_pushed(booking: &Booking, answer: Option<Conference>) -> Option<Conference> {
-    wants_meet(booking).then(|| answer.unwrap_or(Conference::Failed))
+    wants_conference(booking).then(|| answer.unwrap_or(Conference::Failed))
 }
 
 /// After the nth read of an event for the sake of its conference. No response does not mean failure.

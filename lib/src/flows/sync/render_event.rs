@@ -22,7 +22,7 @@ pub(in crate::flows) fn render_event(
     let title =
         template(terms.event_title.as_deref(), DEFAULT_TITLE).map(|title| title.render_title(&values));
     let description = template(terms.event_description.as_deref(), DEFAULT_DESCRIPTION);
-    let makes_meet = is_organizer && wants_meet(booking);
+    let makes_conference = is_organizer && wants_conference(booking);
     EventDraft {
         key: EventKey { booking: booking.id.clone(), host: entry.host.clone(), generation },
         integration: integration.clone(),
@@ -32,17 +32,17 @@ pub(in crate::flows) fn render_event(
         title: title.filter(|title| !title.is_empty()).unwrap_or_else(|| booking.title.clone()),
         description: description.map(|text| text.render(&values)).unwrap_or_default(),
         // The organizer's calendar shows a Meet by itself.
-        location: booking.place().filter(|_| !makes_meet).map(str::to_owned),
+        location: booking.place().filter(|_| !makes_conference).map(str::to_owned),
         guest: is_organizer.then(|| Invited { name: guest.name.clone(), email: guest.email.clone() }),
         visibility: terms.visibility,
-        conference: makes_meet && !matches!(booking.conference, Some(Conference::Ready { .. })),
+        conference: makes_conference && !matches!(booking.conference, Some(Conference::Ready { .. })),
         reminder_minutes: terms.reminders.clone(),
     }
 }
 
 /// Whether the calendar is to make a video conference.
-pub(in crate::flows) fn wants_meet(booking: &Booking) -> bool {
-    booking.terms.location == Some(Location::GoogleMeet)
+pub(in crate::flows) fn wants_conference(booking: &Booking) -> bool {
+    booking.terms.location == Some(Location::Conference)
 }
 
 /// Its own template; the usual one when it has none, or one that can no longer be read.

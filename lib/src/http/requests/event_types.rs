@@ -174,8 +174,8 @@ enum VisibilityRequest {
 #[derive(Clone, Debug, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LocationRequest {
-    /// A Google Meet made with the calendar event.
-    GoogleMeet,
+    /// A video conference that the calendar makes with the event (Google Meet, for one).
+    Conference,
     /// The host calls the guest, who must give a number.
     GuestPhone,
     /// The guest calls this number.
@@ -445,7 +445,7 @@ impl FromField for Visibility {
 impl FromFields for Location {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         match fields.required::<Text<1, 40>>("kind")?.0.as_str() {
-            "google_meet" => Some(Self::GoogleMeet),
+            "conference" => Some(Self::Conference),
             "guest_phone" => Some(Self::GuestPhone),
             "host_phone" => {
                 let number = fields.required::<Text<3, 40>>("number")?.0;
@@ -457,7 +457,7 @@ impl FromFields for Location {
             }
             "video_link" => Some(Self::VideoLink { url: fields.required::<VideoUrl>("url")?.0 }),
             _ => {
-                let kinds = "must be google_meet, guest_phone, host_phone, in_person or video_link";
+                let kinds = "must be conference, guest_phone, host_phone, in_person or video_link";
                 fields.wrong("kind", kinds);
                 fields.ignore_rest();
                 None

@@ -74,8 +74,8 @@ pub struct CalendarEventView {
 /// Where a booking takes place.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PlaceView {
-    /// `google_meet`, `guest_phone` (the host calls), `host_phone`, `in_person` or `video_link`.
-    #[schema(value_type = String, example = "google_meet")]
+    /// `conference`, `guest_phone` (the host calls), `host_phone`, `in_person` or `video_link`.
+    #[schema(value_type = String, example = "conference")]
     kind: &'static str,
     /// The number, the address or the link; null for a Meet that is not there yet.
     #[schema(required)]

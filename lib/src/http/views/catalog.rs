@@ -247,8 +247,8 @@ impl From<Page<HostSchedule>> for SchedulesView {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LocationView {
-    /// A Google Meet made with the calendar event.
-    GoogleMeet,
+    /// A video conference that the calendar makes with the event (Google Meet, for one).
+    Conference,
     /// The host calls the guest, who must give a number.
     GuestPhone,
     /// The guest calls this number.
@@ -271,7 +271,7 @@ pub enum LocationView {
 impl From<Location> for LocationView {
     fn from(location: Location) -> Self {
         match location {
-            Location::GoogleMeet => Self::GoogleMeet,
+            Location::Conference => Self::Conference,
             Location::GuestPhone => Self::GuestPhone,
             Location::HostPhone { number } => Self::HostPhone { number },
             Location::InPerson { address } => Self::InPerson { address },

@@ -39,8 +39,8 @@ pub struct ListedOfferView {
     description: Option<String>,
     /// The lengths in minutes that a guest may choose from; the first is the usual one.
     lengths: Vec<i64>,
-    /// `google_meet`, `guest_phone`, `host_phone`, `in_person` or `video_link`; null when nothing is said of it.
-    #[schema(value_type = Option<String>, required, example = "google_meet")]
+    /// `conference`, `guest_phone`, `host_phone`, `in_person` or `video_link`; null when nothing is said of it.
+    #[schema(value_type = Option<String>, required, example = "conference")]
     location: Option<&'static str>,
     /// Whether a booking waits for the host's yes.
     needs_confirmation: bool,

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::flows::integrations::session::{AccessError, Session, through};
 use crate::flows::sync::conference;
-use crate::flows::sync::render_event::{render_event, wants_meet};
+use crate::flows::sync::render_event::{render_event, wants_conference};
 
 /// Events deleted by hand this many times in a row are not put back again.
 const MAX_GENERATIONS: u32 = 8;
@@ -70,13 +70,16 @@ impl<'a> Event<'_, 'a> {
         let mut exists: Option<EventId> = standing.map(|link| event_id(&link.event)).transpose()?;
         let is_silent = standing.is_none() && self.entry.silent;
         let notify = if is_silent { Notify::Nobody } else { Notify::Guests };
-        let makes_meet = wants_meet(self.booking) && conference::is_of_organizer(self.booking, self.entry);
-        let mut concessions = CONCESSIONS.into_iter().filter(|without| makes_meet || !without.conference);
+        let makes_conference =
+            wants_conference(self.booking) && conference::is_of_organizer(self.booking, self.entry);
+        let mut concessions =
+            CONCESSIONS.into_iter().filter(|without| makes_conference || !without.conference);
         let mut without = Without { conference: false, guest: false };
         loop {
             let mut draft = render_event(self.booking, self.entry, &target.integration, generation);
             // A new event has no conference, whatever an earlier one had.
-            draft.conference = (draft.conference || (makes_meet && exists.is_none())) && !without.conference;
+            draft.conference =
+                (draft.conference || (makes_conference && exists.is_none())) && !without.conference;
             draft.guest = draft.guest.filter(|_| !without.guest);
             let session = self.open(target).await?;
             let tried = match &exists {
