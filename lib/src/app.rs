@@ -11,10 +11,11 @@ use secrecy::ExposeSecret;
 
 use crate::aws::{Lazy, lazy};
 use crate::bus::Bus;
-use crate::calendars::google::{Google, GoogleConfig};
-use crate::calendars::{Calendar, CalendarError, Calendars, ClientSecret, Http};
+use crate::calendars::google::{self, Google, GoogleConfig};
+use crate::calendars::{CalendarError, Calendars, ClientSecret, Http, Provider};
 use crate::clock::Clock;
 use crate::config::{self, AwsSettings, Config, GoogleSettings};
+use crate::domain::ProviderKind;
 use crate::outbound::{self, AwsHttp};
 use crate::store::Store;
 use crate::vault::Vault;
@@ -48,8 +49,8 @@ impl App {
         let vault = Vault::new(kms(aws, &http), &config.kms_key);
         let bus = Bus::new(eventbridge(aws, &http), &config.bus);
         let http = Http::new(client);
-        let calendars =
-            Calendars::new(config.google.as_ref().map(|settings| google(settings, http, &vault, &clock)));
+        let google = config.google.as_ref().map(|settings| google(settings, http, &vault, &clock));
+        let calendars = Calendars::new(google.map(|google| (ProviderKind::Google, google)));
         Self { config: Arc::new(config), clock, store, vault, calendars, bus }
     }
 }
@@ -100,7 +101,7 @@ fn time_outs() -> TimeoutConfig {
     TimeoutConfig::builder().operation_attempt_timeout(CALL_TIMEOUT).operation_timeout(CALL_TIMEOUT).build()
 }
 
-fn google(settings: &GoogleSettings, http: Http, vault: &Vault, clock: &Clock) -> Arc<dyn Calendar> {
+fn google(settings: &GoogleSettings, http: Http, vault: &Vault, clock: &Clock) -> Provider {
     let secret = client_secret(config::GOOGLE_CLIENT_SECRET, &settings.client_secret, vault);
     let mut config = GoogleConfig::new(settings.client_id.clone(), secret);
     let urls = [
@@ -114,7 +115,8 @@ fn google(settings: &GoogleSettings, http: Http, vault: &Vault, clock: &Clock) -
             *place = url.clone();
         }
     }
-    Arc::new(Google::new(config, http, clock.clone()))
+    let google = Arc::new(Google::new(config, http, clock.clone()));
+    Provider { auth: google.clone(), calendar: google, capabilities: google::CAPABILITIES }
 }
 
 fn client_secret(setting: &'static str, sealed: &[u8], vault: &Vault) -> ClientSecret {

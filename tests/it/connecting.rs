@@ -6,7 +6,6 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use fakes::google::{EventSpec, errors};
 use fakes::{Fault, When};
-use holdfast::calendars::{EventId, EventKey};
 use holdfast::config::RETURN_TO;
 use holdfast::http::auth::Cookie;
 use reqwest::Method;
@@ -572,9 +571,8 @@ async fn a_sync_by_hand_says_what_it_has_changed() {
     // A second event of a booking is taken away; it takes no time before.
     let booked = app.book_slot("intro", "2026-11-24T11:00:00Z").await.expect(201).clone();
     let booking = booked["id"].as_str().unwrap();
-    let key = EventKey { booking: booking.parse().unwrap(), host: ADA.parse().unwrap(), generation: 7 };
-    let own_id = EventId::of(&key);
-    let mut orphan = event(Some(own_id.as_str().to_owned()), "2026-12-21T10:00:00Z", "2026-12-21T11:00:00Z");
+    let own_id = tests::google_event_id(booking, ADA, 7);
+    let mut orphan = event(Some(own_id), "2026-12-21T10:00:00Z", "2026-12-21T11:00:00Z");
     let marks = json!({ "private": { "holdfast_integration": id, "holdfast_booking": booking } });
     orphan.extra.insert("extendedProperties".to_owned(), marks);
     app.google().add_event(ADA_ACCOUNT, ADA_ACCOUNT, orphan);

@@ -17,7 +17,6 @@ use chrono::TimeDelta;
 use fakes::Fault;
 use fakes::google::{EventSpec, errors};
 use holdfast::App;
-use holdfast::calendars::{EventId, EventKey};
 use holdfast::domain::{
     Booking, BookingId, BookingRecord, BookingStatus, CalendarSync, EntryKey, EventTypeSlug, Guest, HostId,
     Integration, IntegrationId, Job, JobId, JobKind, JobStatus, Lease, ProviderKind, Scope, Tenant, Tick,
@@ -25,7 +24,7 @@ use holdfast::domain::{
 };
 use holdfast::flows::{
     Arrival, BookRequest, BookingChange, BookingError, BookingsQuery, Change, Expected, HoldToken,
-    IdempotencyKey, ManageToken, NewTime, QueueMessage, Settings, SlotRequest, SlotsQuery, Wanted,
+    IdempotencyKey, Leaving, ManageToken, NewTime, QueueMessage, Settings, SlotRequest, SlotsQuery, Wanted,
     abandon_connect, approve_connect, book, cancel_managed, change_settings, check_slot, disconnect,
     dispatch, erase_guest, expire_and_erase, export_guest, find_integration, finish_connect, handle_message,
     list_bookings, list_calendars, list_integrations, list_move_slots, list_slots, pull, push, read_agreed,
@@ -395,8 +394,11 @@ async fn a_disconnect_that_dies_anywhere_is_finished_by_the_next_ticks() {
     let id = app.connect(ADA, ADA_ACCOUNT).await;
     let booking = app.book_slot("intro", &slots.next().unwrap()).await.expect(201).clone();
     let integration = id.parse().unwrap();
-    let (disconnected, points) =
-        app.record(|process| async move { disconnect(&process, &admin(), &integration, false).await }).await;
+    let (disconnected, points) = app
+        .record(
+            |process| async move { disconnect(&process, &admin(), &integration, Leaving::default()).await },
+        )
+        .await;
     disconnected.unwrap();
     app.cancel(&booking).await.expect(200);
     print("disconnect", &points);
@@ -408,7 +410,7 @@ async fn a_disconnect_that_dies_anywhere_is_finished_by_the_next_ticks() {
         let integration = id.parse().unwrap();
         let crashed = app
             .crash(point, death, |process| async move {
-                disconnect(&process, &admin(), &integration, false).await.is_ok()
+                disconnect(&process, &admin(), &integration, Leaving::default()).await.is_ok()
             })
             .await;
         later(&app, 1).await;
@@ -546,11 +548,8 @@ where
     let mut busy = |start: &str| {
         let start = start.parse().unwrap();
         let mut orphan = EventSpec::new("Left over", start, start + TimeDelta::minutes(30));
-        orphan.id = Some(
-            EventId::of(&EventKey { booking: booking.clone(), host: host.clone(), generation })
-                .as_str()
-                .to_owned(),
-        );
+        orphan.id =
+            Some(tests::google_event_id(booking.as_str(), host.as_str(), generation).as_str().to_owned());
         orphan.extra.insert("extendedProperties".to_owned(), json!({ "private": marks }));
         app.google().add_event(ADA_ACCOUNT, ADA_ACCOUNT, orphan);
         generation += 1;

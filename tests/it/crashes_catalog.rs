@@ -130,7 +130,7 @@ async fn a_change_of_tenant_or_host_that_dies_is_done_or_not() {
     };
     an_act_dies(&app, "change a host", with_two, |process, (id, schedule)| async move {
         let apply = |host: &mut Host| host.default_schedule = schedule.clone();
-        change_host(&process, &admin(), &id, &Expected::Whatever, apply).await
+        change_host(&process, &admin(), &id, &Expected::Whatever, false, apply).await
     })
     .await;
     an_act_dies(&app, "remove a host", with_two, |process, (id, _)| async move {

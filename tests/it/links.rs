@@ -10,7 +10,7 @@ use fakes::google::{Exchange, errors};
 use holdfast::domain::{CalendarSync, JobStatus};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{ADA, Death, GRACE, Point, TestApp};
+use tests::{ADA, Answer, Death, GRACE, Point, TestApp};
 
 use super::own_names::{Names, between};
 
@@ -98,9 +98,24 @@ async fn host(app: &TestApp) -> Value {
     app.admin(Method::GET, &format!("/v1/hosts/{ADA}"), None).await.expect(200).clone()
 }
 
+/// Has bookings written elsewhere, by somebody to whom it is all the same whether guests are mailed.
 async fn write_to(app: &TestApp, write_to: &Value) -> Value {
     let body = json!({ "write_to": write_to });
-    app.admin(Method::PATCH, &format!("/v1/hosts/{ADA}"), Some(&body)).await.expect(200).clone()
+    let path = format!("/v1/hosts/{ADA}?mail_guests=true");
+    app.admin(Method::PATCH, &path, Some(&body)).await.expect(200).clone()
+}
+
+/// The same of a disconnect.
+async fn disconnect(app: &TestApp, id: &str) -> Answer {
+    app.admin(Method::DELETE, &format!("/v1/integrations/{id}?mail_guests=true"), None).await
+}
+
+/// Nobody was mailed; where the provider does so with every deletion, of nothing else.
+fn assert_quiet(names: Names, mails: &Mails, deletions: std::ops::RangeInclusive<usize>) {
+    let told = mails.take();
+    let expected = if names == Names::Theirs { deletions } else { 0..=0 };
+    assert!(told.iter().all(|told| told.starts_with("events.delete ")), "{names:?}: {told:?}");
+    assert!(expected.contains(&told.len()), "{names:?}: {told:?}");
 }
 
 #[tokio::test]
@@ -110,14 +125,14 @@ async fn who_connects_the_same_account_again_has_every_event_again_once() {
         let id = app.connect(ADA, ONE).await;
         let bookings = booked(&app, 6).await;
         let mails = Mails::of(&app);
-        app.disconnect(&id).await.expect(200);
+        disconnect(&app, &id).await.expect(200);
         assert_eq!(standing(&app, ONE, ONE), BTreeMap::new());
         assert_all(&app, CalendarSync::Off).await;
         assert_eq!(app.connect(ADA, ONE).await, id);
         app.tick_for(2).await;
         assert_eq!(standing(&app, ONE, ONE), once(&bookings), "{names:?}");
         assert_all(&app, CalendarSync::Synced).await;
-        assert_eq!(mails.take(), <[&str; 0]>::default(), "{names:?}");
+        assert_quiet(names, &mails, 6..=6);
     }
 }
 
@@ -127,7 +142,7 @@ async fn who_connects_another_account_instead_has_every_event_there_once() {
         let app = start(names).await;
         let id = app.connect(ADA, ONE).await;
         let bookings = booked(&app, 6).await;
-        app.disconnect(&id).await.expect(200);
+        disconnect(&app, &id).await.expect(200);
         let mails = Mails::of(&app);
         let other = app.connect(ADA, TWO).await;
         app.tick_for(2).await;
@@ -135,7 +150,7 @@ async fn who_connects_another_account_instead_has_every_event_there_once() {
         assert_eq!(standing(&app, ONE, ONE), BTreeMap::new());
         assert_eq!(host(&app).await["write_to"], json!({ "integration": other, "calendar": TWO }));
         assert_all(&app, CalendarSync::Synced).await;
-        assert_eq!(mails.take(), <[&str; 0]>::default(), "{names:?}");
+        assert_quiet(names, &mails, 0..=0);
     }
 }
 
@@ -151,12 +166,12 @@ async fn what_was_booked_before_any_calendar_is_linked_by_the_first_connect() {
         assert_eq!(host(&app).await["write_to"], json!({ "integration": id, "calendar": ONE }));
         assert_eq!(standing(&app, ONE, ONE), once(&bookings), "{names:?}");
         assert_all(&app, CalendarSync::Synced).await;
-        assert_eq!(mails.take(), <[&str; 0]>::default(), "{names:?}");
+        assert_quiet(names, &mails, 0..=0);
         // What is not to be in a calendar is not.
         let mut unwanted = json!({ "event_type": "intro", "start": slot(4), "guest": tests::guest() });
         unwanted["sync_to_calendar"] = json!(false);
         app.admin(Method::POST, "/v1/bookings", Some(&unwanted)).await.expect(201);
-        app.disconnect(&id).await.expect(200);
+        disconnect(&app, &id).await.expect(200);
         app.connect(ADA, ONE).await;
         app.tick_for(2).await;
         assert_eq!(standing(&app, ONE, ONE), once(&bookings), "{names:?}");
@@ -195,13 +210,15 @@ async fn twenty_events_follow_their_hosts_calendar_twice() {
         assert_eq!(changed["write_to"], at(FAMILY));
         app.tick().await;
         // Over before the first is done, or not.
-        app.set_integration(&id, &json!({ "target_calendar": WORK })).await.expect(200);
+        let path = format!("/v1/integrations/{id}?mail_guests=true");
+        let target = json!({ "target_calendar": WORK });
+        app.admin(Method::PATCH, &path, Some(&target)).await.expect(200);
         app.tick_for(3).await;
         let found = |calendar| standing(&app, ONE, calendar);
         assert_eq!(found(WORK), once(&bookings), "{names:?}");
         assert_eq!((found(ONE), found(FAMILY)), (BTreeMap::new(), BTreeMap::new()), "{names:?}");
         assert_all(&app, CalendarSync::Synced).await;
-        assert_eq!(mails.take(), <[&str; 0]>::default(), "{names:?}");
+        assert_quiet(names, &mails, 20..=40);
         let job = host(&app).await["placing_job"].as_str().unwrap().to_owned();
         let job = app.admin(Method::GET, &format!("/v1/jobs/{job}"), None).await;
         assert_eq!((&job.expect(200)["status"], &job.body["kind"]), (&json!("done"), &json!("place_events")));
@@ -229,7 +246,7 @@ async fn a_host_writes_only_to_a_calendar_of_its_own_that_can_be_written() {
         assert_eq!(answer.wrong_fields(), ["write_to"]);
     }
     assert_eq!(host(&app).await, before);
-    app.disconnect(&id).await.expect(200);
+    disconnect(&app, &id).await.expect(200);
     let body = json!({ "write_to": { "integration": id, "calendar": FAMILY } });
     app.admin(Method::PATCH, &path, Some(&body)).await.expect_problem(422, "unknown-calendar");
 }
@@ -304,7 +321,7 @@ async fn a_disconnect_removes_sixty_events_however_long_that_takes() {
     app.google()
         .faults
         .always("events.delete", fakes::Fault::DelayBefore(std::time::Duration::from_millis(250)));
-    assert_eq!(app.disconnect(&id).await.expect(200)["status"], "disconnected");
+    assert_eq!(disconnect(&app, &id).await.expect(200)["status"], "disconnected");
     assert!(!standing(&app, ONE, ONE).is_empty(), "it is not over within the request");
     assert!(app.google().is_connected(ONE), "the grant lives until it is");
     app.tick_for(10).await;
@@ -321,7 +338,7 @@ async fn a_disconnect_whose_tokens_are_refused_leaves_detached_events() {
     let bookings = booked(&app, 3).await;
     app.google().revoke_grants(ONE);
     app.pass(TimeDelta::hours(2));
-    app.disconnect(&id).await.expect(200);
+    disconnect(&app, &id).await.expect(200);
     app.tick_for(2).await;
     assert_eq!(standing(&app, ONE, ONE), once(&bookings));
     assert_all(&app, CalendarSync::Detached).await;
@@ -355,6 +372,85 @@ async fn events_can_be_kept_when_their_account_is_disconnected() {
 }
 
 #[tokio::test]
+async fn guests_are_mailed_only_when_somebody_who_was_told_how_many_has_chosen_it() {
+    let app = start(Names::Theirs).await;
+    let id = app.connect(ADA, ONE).await;
+    let bookings = booked(&app, 3).await;
+    let mails = Mails::of(&app);
+    let before = host(&app).await;
+    let (host_path, path) = (format!("/v1/hosts/{ADA}"), format!("/v1/integrations/{id}"));
+    let move_host = json!({ "write_to": { "integration": id, "calendar": FAMILY } });
+    let move_target = json!({ "target_calendar": FAMILY });
+    for (method, path, body) in [
+        (Method::PATCH, host_path.clone(), Some(move_host.clone())),
+        (Method::PATCH, host_path.clone(), Some(json!({ "write_to": null }))),
+        (Method::PATCH, path.clone(), Some(move_target)),
+        (Method::DELETE, path.clone(), None),
+    ] {
+        let answer = app.admin(method, &path, body.as_ref()).await;
+        answer.expect_problem(409, "guests-would-be-mailed");
+        assert_eq!(answer.body["guests"], 3);
+    }
+    app.tick_for(2).await;
+    assert_eq!((host(&app).await, standing(&app, ONE, ONE)), (before, once(&bookings)));
+    assert_eq!(app.integration(&id).await["status"], "connected");
+    assert_quiet(Names::Theirs, &mails, 0..=0);
+    // What is not removed mails nobody.
+    app.set_integration(&id, &json!({ "conflict_calendars": [ONE, FAMILY] })).await.expect(200);
+    app.admin(Method::PATCH, &host_path, Some(&json!({ "name": "Ada L." }))).await.expect(200);
+    // Only what takes place is behind an event that somebody would miss.
+    app.cancel(&bookings[0]).await.expect(200);
+    assert_eq!(mails.take().len(), 1);
+    let refused = app.admin(Method::PATCH, &host_path, Some(&move_host)).await;
+    assert_eq!(refused.expect_problem(409, "guests-would-be-mailed")["guests"], 2);
+    app.admin(Method::PATCH, &format!("{host_path}?mail_guests=true"), Some(&move_host)).await.expect(200);
+    app.tick_for(2).await;
+    assert_eq!(standing(&app, ONE, FAMILY), once(&bookings[1..]));
+    assert_eq!(standing(&app, ONE, ONE), BTreeMap::new());
+    assert_quiet(Names::Theirs, &mails, 2..=2);
+    app.admin(Method::DELETE, &format!("{path}?keep_events=true"), None).await.expect(200);
+    app.tick_for(2).await;
+    assert_eq!(standing(&app, ONE, FAMILY), once(&bookings[1..]));
+    assert_quiet(Names::Theirs, &mails, 0..=0);
+}
+
+#[tokio::test]
+async fn an_event_left_behind_at_a_provider_that_mails_stays_when_its_account_comes_back() {
+    let app = start(Names::Theirs).await;
+    let one = app.connect(ADA, ONE).await;
+    let bookings = booked(&app, 2).await;
+    app.admin(Method::DELETE, &format!("/v1/integrations/{one}?keep_events=true"), None).await.expect(200);
+    let mails = Mails::of(&app);
+    app.connect(ADA, TWO).await;
+    app.tick_for(2).await;
+    assert_eq!(standing(&app, TWO, TWO), once(&bookings));
+    assert_eq!(app.connect(ADA, ONE).await, one);
+    app.tick_for(3).await;
+    assert_eq!(standing(&app, ONE, ONE), once(&bookings), "nobody has chosen that it goes");
+    assert_all_left(&app).await;
+    assert_quiet(Names::Theirs, &mails, 0..=0);
+    // Ours it is nevertheless: it is nobody's time, and goes with its booking.
+    app.sync(&one).await.expect(200);
+    for booking in &bookings {
+        app.cancel(booking).await.expect(200);
+    }
+    app.tick_for(2).await;
+    assert_eq!((standing(&app, ONE, ONE), standing(&app, TWO, TWO)), (BTreeMap::new(), BTreeMap::new()));
+    app.sync(&one).await.expect(200);
+    assert!(app.is_offered("intro", &slot(0)).await);
+}
+
+/// Every entry has an event in its place and one left behind, with nothing more to be done.
+async fn assert_all_left(app: &TestApp) {
+    for record in app.bookings().await {
+        assert_eq!(record.calendar_sync(), CalendarSync::Detached, "{record:#?}");
+        for entry in &record.entries {
+            assert!(entry.due_at.is_none() && entry.stands_at_target() && entry.leftovers.len() == 1);
+        }
+    }
+}
+
+#[tokio::test]
 async fn two_callbacks_at_once_make_one_integration() {
     for _ in 0..5 {
         let app = start(Names::Ours).await;
@@ -378,7 +474,7 @@ async fn who_connects_again_ends_the_clearing_and_keeps_the_events() {
     let id = app.connect(ADA, ONE).await;
     let bookings = booked(&app, 5).await;
     app.google().faults.always("events.delete", errors::backend_error(503));
-    app.disconnect(&id).await.expect(200);
+    disconnect(&app, &id).await.expect(200);
     app.tick_for(1).await;
     assert_eq!(app.connect(ADA, ONE).await, id);
     app.google().faults.clear();
@@ -439,7 +535,7 @@ async fn a_walk_that_dies_anywhere_is_gone_on_with() {
             let job = app.app().store.job(&app.tenant(), &job.parse().unwrap()).await.unwrap().unwrap();
             assert_eq!(job.status, JobStatus::Done, "{after}");
         }
-        assert_eq!(mails.take(), <[&str; 0]>::default(), "{names:?}");
+        assert_quiet(names, &mails, 1..=1000);
     }
 }
 
@@ -801,7 +897,7 @@ async fn rule_18_tokens_live_as_long_as_an_attempt_may_still_arrive() {
         let mut insert = app.google().faults.gate("events.insert", When::Before);
         let (made, ()) = futures::join!(app.book_slot("intro", &start), async {
             insert.reached().await;
-            app.disconnect(&id).await.expect(200);
+            disconnect(&app, &id).await.expect(200);
             // The worker may still write: its lease has not ended.
             app.pass(TimeDelta::seconds(20));
             app.tick().await;

@@ -1,25 +1,30 @@
-//! Kinds of providers: one that takes our names for events, and one that gives its own.
+//! Kinds of providers: one that takes our names for events, keeps marks and deletes silently, and one that does none of
+//! that.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use holdfast::App;
 use holdfast::calendars::{
-    Account, Authorize, Busy, BusyQuery, Calendar, CalendarError, CalendarId, CalendarInfo, Calendars, Call,
-    EventDraft, EventId, Grant, Notify, Placed,
+    Account, Busy, BusyQuery, Calendar, CalendarError, CalendarId, CalendarInfo, Calendars, Call,
+    Capabilities, Deletion, EventDraft, EventId, EventKey, Known, Notify, Placed, Provider, Put,
 };
 use holdfast::domain::ProviderKind;
-use secrecy::SecretString;
-use tokio::time::Instant;
-use url::Url;
 
-/// Google behind a provider that names events itself and keeps to the key under which one is created.
+/// Google behind a provider that names events itself and keeps to the key under which one is created. It keeps no marks,
+/// and mails the guests of every event that it deletes.
 #[derive(Clone, Debug)]
-pub(crate) struct OwnNames(Calendars);
+pub(crate) struct OwnNames(Arc<dyn Calendar>);
 
 impl OwnNames {
-    fn inner(&self) -> &dyn Calendar {
-        self.0.of(ProviderKind::Google).expect("Google")
+    /// The same providers, each behind such a one.
+    fn around(calendars: &Calendars) -> Calendars {
+        let google = calendars.of(ProviderKind::Google).map(|google| Provider {
+            auth: Arc::clone(&google.auth),
+            calendar: Arc::new(Self(Arc::clone(&google.calendar))),
+            capabilities: Capabilities { silent_delete: false, ..google.capabilities },
+        });
+        Calendars::new(google.map(|google| (ProviderKind::Google, google)))
     }
 
     /// What it calls an event of Google's: nothing that a key could be read from.
@@ -28,60 +33,38 @@ impl OwnNames {
         format!("AAMk_{name}").parse().unwrap()
     }
 
-    fn inside(id: &EventId) -> Result<EventId, CalendarError> {
-        let name = id.as_str().strip_prefix("AAMk_").ok_or(CalendarError::NotFound)?;
-        Ok(name.chars().rev().collect::<String>().parse().unwrap())
+    /// `None` for a name that it never gave.
+    fn inside(id: &EventId) -> Option<EventId> {
+        let name = id.as_str().strip_prefix("AAMk_")?;
+        Some(name.chars().rev().collect::<String>().parse().unwrap())
+    }
+
+    fn known_inside(known: &Known) -> Option<Known> {
+        Some(Known { id: Self::inside(&known.id)?, etag: known.etag.clone() })
     }
 
     fn placed(placed: Placed) -> Placed {
-        Placed { id: Self::outside(&placed.id), ..placed }
+        Placed { id: Self::outside(&placed.id), written: None, ..placed }
     }
 }
 
 #[async_trait]
 impl Calendar for OwnNames {
-    fn authorize_url(&self, authorize: &Authorize<'_>) -> Url {
-        self.inner().authorize_url(authorize)
-    }
-
-    fn missing_scopes(&self, granted: &[String]) -> Vec<&'static str> {
-        self.inner().missing_scopes(granted)
-    }
-
-    async fn exchange(
-        &self,
-        code: &SecretString,
-        verifier: &SecretString,
-        redirect_uri: &str,
-        deadline: Instant,
-    ) -> Result<Grant, CalendarError> {
-        self.inner().exchange(code, verifier, redirect_uri, deadline).await
-    }
-
-    async fn refresh(&self, refresh: &SecretString, deadline: Instant) -> Result<Grant, CalendarError> {
-        self.inner().refresh(refresh, deadline).await
-    }
-
-    async fn revoke(&self, token: &SecretString, deadline: Instant) -> Result<(), CalendarError> {
-        self.inner().revoke(token, deadline).await
-    }
-
     async fn account(&self, call: Call<'_>) -> Result<Account, CalendarError> {
-        self.inner().account(call).await
+        let account = self.0.account(call).await?;
+        Ok(Account { id: format!("00-{}", account.id), ..account })
     }
 
     async fn calendars(&self, call: Call<'_>) -> Result<Vec<CalendarInfo>, CalendarError> {
-        self.inner().calendars(call).await
-    }
-
-    async fn has_calendar(&self, call: Call<'_>, calendar: &CalendarId) -> Result<bool, CalendarError> {
-        self.inner().has_calendar(call, calendar).await
+        self.0.calendars(call).await
     }
 
     async fn busy(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError> {
-        let mut busy = self.inner().busy(call, query).await?;
-        for (_, event) in &mut busy.own {
-            event.id = Self::outside(&event.id);
+        // Without marks nothing can be left out.
+        let conflicts = [query.conflicts, query.with_own].concat();
+        let mut busy = self.0.busy(call, &BusyQuery { conflicts: &conflicts, ..*query }).await?;
+        for (_, event) in &mut busy.events {
+            (event.id, event.key) = (Self::outside(&event.id), None);
         }
         Ok(busy)
     }
@@ -91,54 +74,57 @@ impl Calendar for OwnNames {
         call: Call<'_>,
         calendar: &CalendarId,
         id: &EventId,
-    ) -> Result<Placed, CalendarError> {
-        self.inner().event(call, calendar, &Self::inside(id)?).await.map(Self::placed)
+    ) -> Result<Option<Placed>, CalendarError> {
+        let Some(id) = Self::inside(id) else { return Ok(None) };
+        Ok(self.0.event(call, calendar, &id).await?.map(Self::placed))
     }
 
     async fn find_event(
         &self,
         call: Call<'_>,
         calendar: &CalendarId,
-        draft: &EventDraft,
-    ) -> Result<Placed, CalendarError> {
-        self.inner().find_event(call, calendar, draft).await.map(Self::placed)
+        key: &EventKey,
+    ) -> Result<Option<Placed>, CalendarError> {
+        Ok(self.0.find_event(call, calendar, key).await?.map(Self::placed))
     }
 
-    async fn insert_event(
+    async fn put_event(
         &self,
         call: Call<'_>,
         calendar: &CalendarId,
         draft: &EventDraft,
+        known: Option<&Known>,
         notify: Notify,
-    ) -> Result<Placed, CalendarError> {
-        self.inner().insert_event(call, calendar, draft, notify).await.map(Self::placed)
-    }
-
-    async fn update_event(
-        &self,
-        call: Call<'_>,
-        calendar: &CalendarId,
-        id: &EventId,
-        draft: &EventDraft,
-        notify: Notify,
-    ) -> Result<Placed, CalendarError> {
-        self.inner().update_event(call, calendar, &Self::inside(id)?, draft, notify).await.map(Self::placed)
+    ) -> Result<Put, CalendarError> {
+        let known = match known.map(Self::known_inside) {
+            Some(None) => return Ok(Put::Deleted),
+            Some(Some(known)) => Some(known),
+            None => None,
+        };
+        Ok(match self.0.put_event(call, calendar, draft, known.as_ref(), notify).await? {
+            Put::Placed(placed) => Put::Placed(Self::placed(placed)),
+            Put::Changed(placed) => Put::Changed(Self::placed(placed)),
+            Put::Deleted => Put::Deleted,
+        })
     }
 
     async fn delete_event(
         &self,
         call: Call<'_>,
         calendar: &CalendarId,
-        id: &EventId,
-        etag: Option<&str>,
-        notify: Notify,
-    ) -> Result<(), CalendarError> {
-        self.inner().delete_event(call, calendar, &Self::inside(id)?, etag, notify).await
+        known: &Known,
+        _notify: Notify,
+    ) -> Result<Deletion, CalendarError> {
+        let Some(known) = Self::known_inside(known) else { return Ok(Deletion::Done) };
+        Ok(match self.0.delete_event(call, calendar, &known, Notify::Guests).await? {
+            Deletion::Changed(placed) => Deletion::Changed(Self::placed(placed)),
+            Deletion::Done => Deletion::Done,
+        })
     }
 }
 
 /// Who names events.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Names {
     /// We do.
     Ours,
@@ -149,7 +135,7 @@ pub(crate) enum Names {
 /// The same process at such a provider.
 pub(crate) fn at(names: Names, mut process: App) -> App {
     if let Names::Theirs = names {
-        process.calendars = Calendars::new(Some(Arc::new(OwnNames(process.calendars.clone()))));
+        process.calendars = OwnNames::around(&process.calendars);
     }
     process
 }
@@ -158,6 +144,6 @@ pub(crate) fn at(names: Names, mut process: App) -> App {
 pub(crate) fn between(names: Names) -> Option<fn(Calendars) -> Calendars> {
     match names {
         Names::Ours => None,
-        Names::Theirs => Some(|calendars| Calendars::new(Some(Arc::new(OwnNames(calendars))))),
+        Names::Theirs => Some(|calendars| OwnNames::around(&calendars)),
     }
 }

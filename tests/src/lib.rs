@@ -399,6 +399,15 @@ impl Drop for TestApp {
     }
 }
 
+/// The id that an event of ours has at Google: `hf`, the booking's own characters, `h`, the host's in hex, `g`, the
+/// generation in hex.
+pub fn google_event_id(booking: &str, host: &str, generation: u32) -> String {
+    let (_, booking) = booking.split_once('_').expect("a booking's id");
+    let (_, host) = host.split_once('_').expect("a host's id");
+    let host: String = host.bytes().map(|byte| format!("{byte:02x}")).collect();
+    format!("hf{booking}h{host}g{generation:x}")
+}
+
 /// The usual guest.
 pub fn guest() -> Value {
     json!({ "name": "Mary Somerville", "email": "mary@example.com", "time_zone": "America/Sao_Paulo" })

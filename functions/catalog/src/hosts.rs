@@ -5,7 +5,7 @@ use axum::extract::State;
 use holdfast::App;
 use holdfast::domain::HostId;
 use holdfast::flows::{self, change_host, find_host, remove_host};
-use holdfast::http::requests::{HostPatch, HostRequest, HostsQuery};
+use holdfast::http::requests::{HostPatch, HostRequest, HostsQuery, MoveEventsQuery};
 use holdfast::http::views::{HostView, HostsView};
 use holdfast::http::{
     Admin, Body, Deleted, IfMatch, IfMatchHeader, Path, Problem, Query, Staff, StaffProblem, Tagged, words,
@@ -59,10 +59,11 @@ pub(crate) async fn get_host(
 
 /// Change a host
 ///
-/// A host may change itself; whether it is archived is an admin's to say.
+/// A host may change itself; whether it is archived is an admin's to say. 409 `guests-would-be-mailed` where `write_to` is
+/// changed and a provider tells the guests of an event that leaves its calendar: let them be told, or leave it as it is.
 #[utoipa::path(patch, path = "/v1/hosts/{id}", tag = "catalog", request_body = HostPatch,
     params(("id" = words::HostId, Path, description = "The host's id"),
-        IfMatchHeader),
+        IfMatchHeader, MoveEventsQuery),
     responses((status = 200, description = "As it is now", body = HostView,
         headers(("etag" = String, description = "The revision"))), StaffProblem),
     security(("admin" = []), ("host" = [])))]
@@ -71,10 +72,11 @@ pub(crate) async fn set_host(
     staff: Staff,
     Path(id): Path<HostId>,
     IfMatch(expected): IfMatch,
+    Query(query): Query<MoveEventsQuery>,
     Body(patch): Body<HostPatch>,
 ) -> Result<Tagged<HostView>, Problem> {
     let apply = |host: &mut _| patch.apply(host);
-    Ok(change_host(&app, &staff.scope, &id, &expected, apply).await?.into())
+    Ok(change_host(&app, &staff.scope, &id, &expected, query.mail_guests, apply).await?.into())
 }
 
 /// Remove a host

@@ -8,7 +8,7 @@ use holdfast::domain::IntegrationId;
 use holdfast::flows::{
     change_settings, disconnect, find_integration, list_calendars, list_integrations as list, sync_now,
 };
-use holdfast::http::requests::{DisconnectQuery, IntegrationsQuery, SettingsRequest};
+use holdfast::http::requests::{DisconnectQuery, IntegrationsQuery, MoveEventsQuery, SettingsRequest};
 use holdfast::http::views::{CalendarsView, IntegrationView, IntegrationsView, SyncView};
 use holdfast::http::{Body, Path, Problem, Query, Staff, StaffProblem, words};
 use utoipa::OpenApi;
@@ -67,8 +67,9 @@ async fn get_integration(
 /// Change an integration's settings
 ///
 /// Other calendars, or switching on again, make what was read void: the calendars are read anew at once, and
-/// nothing is offered before that.
-#[utoipa::path(patch, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = words::IntegrationId, Path, description = "The integration's id")),
+/// nothing is offered before that. 409 `guests-would-be-mailed` where the provider tells the guests of an event that leaves
+/// its calendar: let them be told, or leave the target as it is.
+#[utoipa::path(patch, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = words::IntegrationId, Path, description = "The integration's id"), MoveEventsQuery),
     request_body = SettingsRequest,
     responses((status = 200, description = "As it is now", body = IntegrationView), StaffProblem),
     security(("admin" = []), ("host" = [])))]
@@ -76,16 +77,18 @@ async fn set_integration(
     State(app): State<App>,
     staff: Staff,
     Path(id): Path<IntegrationId>,
+    Query(query): Query<MoveEventsQuery>,
     Body(settings): Body<SettingsRequest>,
 ) -> Result<Json<IntegrationView>, Problem> {
-    Ok(Json(change_settings(&app, &staff.scope, &id, &settings.into()).await?.into()))
+    Ok(Json(change_settings(&app, &staff.scope, &id, &settings.with(query)).await?.into()))
 }
 
 /// Disconnect an integration
 ///
 /// Inactive at once; then the events of bookings that are not over are removed, the grant is revoked, tokens and busy times
 /// are erased. What is not done within the request is done in the background, for up to a day. Works even when the provider
-/// refuses: bookings whose events may still stand say `detached`.
+/// refuses: bookings whose events may still stand say `detached`. 409 `guests-would-be-mailed` where the provider tells the
+/// guests of an event that is removed: keep the events, or let them be told.
 #[utoipa::path(delete, path = "/v1/integrations/{id}", tag = "integrations", params(("id" = words::IntegrationId, Path, description = "The integration's id"), DisconnectQuery),
     responses((status = 200, description = "Disconnected", body = IntegrationView), StaffProblem),
     security(("admin" = []), ("host" = [])))]
@@ -95,7 +98,7 @@ async fn disconnect_integration(
     Path(id): Path<IntegrationId>,
     Query(query): Query<DisconnectQuery>,
 ) -> Result<Json<IntegrationView>, Problem> {
-    Ok(Json(disconnect(&app, &staff.scope, &id, query.keep_events).await?.into()))
+    Ok(Json(disconnect(&app, &staff.scope, &id, query.into()).await?.into()))
 }
 
 /// List the calendars of the account

@@ -99,6 +99,8 @@ pub(super) struct Registration {
     client_secret: ClientSecret,
     token_url: Url,
     revoke_url: Url,
+    /// Where a call carries our credentials.
+    auth_type: AuthType,
 }
 
 type Client = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
@@ -111,8 +113,9 @@ impl Registration {
         client_secret: ClientSecret,
         token_url: Url,
         revoke_url: Url,
+        auth_type: AuthType,
     ) -> Self {
-        Self { http, client_id, client_secret, token_url, revoke_url }
+        Self { http, client_id, client_secret, token_url, revoke_url, auth_type }
     }
 
     /// Spends a code. Never sent twice: a code that was spent without our hearing the answer can only be refused,
@@ -174,8 +177,7 @@ impl Registration {
         let secret = secret.unwrap_or(Err(CalendarError::Unreachable))?.expose_secret().to_owned();
         Ok(BasicClient::new(ClientId::new(self.client_id.clone()))
             .set_client_secret(oauth2::ClientSecret::new(secret))
-            // Google documents the credentials in the body only.
-            .set_auth_type(AuthType::RequestBody)
+            .set_auth_type(self.auth_type.clone())
             .set_token_uri(TokenUrl::from_url(self.token_url.clone())))
     }
 
@@ -229,7 +231,7 @@ fn revoked(answer: &Answer) -> Result<(), CalendarError> {
         return Ok(());
     }
     match serde_json::from_slice::<Refusal>(&answer.body) {
-        // Google says `invalid_token` of a token revoked or expired before; a conforming server says 200.
+        // Some say so of a token revoked or expired before; a conforming server says 200 (RFC 7009, section 2.2).
         Ok(refusal) if refusal.error == "invalid_token" || refusal.error == "invalid_grant" => Ok(()),
         Ok(refusal) => Err(CalendarError::rejected(&refusal.error)),
         Err(_) => Err(CalendarError::Unreadable),
@@ -295,6 +297,7 @@ mod tests {
             "our-secret".into(),
             token,
             revoke,
+            AuthType::RequestBody,
         )
     }
 

@@ -342,7 +342,7 @@ impl AgendaEntry {
     }
 
     /// The calendars in which something of it stands or may stand.
-    fn may_stand_in(&self) -> impl Iterator<Item = &CalendarRef> {
+    pub fn may_stand_in(&self) -> impl Iterator<Item = &CalendarRef> {
         let link = self.standing().map(|link| &link.event.at);
         let left = self.leftovers.iter().map(|left| &left.event.at);
         link.into_iter().chain(left).chain(self.attempts.iter().map(|attempt| &attempt.at))

@@ -24,6 +24,10 @@ pub struct Host {
     /// is, which is another `write_to`, and an account connected, disconnected or switched on.
     #[serde(default)]
     pub placing: Option<JobId>,
+    /// Whether that job may have guests mailed: who changed where bookings are written was told that a provider does so
+    /// when it removes an event, and chose it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mails_guests: bool,
     /// Kept because bookings refer to it; offers nothing any more.
     #[serde(default)]
     pub archived: bool,

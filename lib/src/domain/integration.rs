@@ -111,7 +111,10 @@ pub struct Integration {
     pub host: HostId,
     /// Who keeps the calendars.
     pub provider: ProviderKind,
-    /// The account at the provider, usually an e-mail address; unknown while `pending`.
+    /// What the account goes by at its provider for good; unknown while `pending`.
+    #[serde(default)]
+    pub account_id: Option<String>,
+    /// What its owner knows it by, usually a mail address; unknown while `pending`.
     #[serde(default)]
     pub account: Option<String>,
     /// Where it stands.
@@ -166,6 +169,9 @@ pub struct Integration {
     /// kept at most for the events that are still to be removed.
     #[serde(default, with = "chrono::serde::ts_seconds_option")]
     pub clearing_until: Option<DateTime<Utc>>,
+    /// Whether its provider mails the guests of an event that is removed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mails_on_removal: bool,
     /// Whether a disconnect leaves the events where they stand.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keeps_events: bool,

@@ -7,6 +7,7 @@ mod idempotency;
 mod integrations;
 mod jobs;
 mod keys;
+mod mailed_guests;
 mod slots;
 mod sync;
 
@@ -33,7 +34,7 @@ pub use integrations::connect::{
     Arrival, ConnectError, Connected, Question, Started, abandon_connect, approve_connect, finish_connect,
     start_connect,
 };
-pub use integrations::disconnect::disconnect;
+pub use integrations::disconnect::{Leaving, disconnect};
 pub use integrations::session::AccessError;
 pub use integrations::settings::{
     IntegrationDetails, IntegrationError, Settings, change_settings, find_integration, list_calendars,
@@ -42,6 +43,7 @@ pub use integrations::settings::{
 pub use jobs::guests::Erased;
 pub use jobs::requests::{JobResults, erase_guest, export_guest, read_job};
 pub use keys::KeyError;
+pub use mailed_guests::WouldMailGuests;
 pub use slots::availability::{Refused, Unavailable};
 pub use slots::check_slot::{Checked, check_slot};
 pub use slots::list_slots::{Listing, SlotsQuery, list_move_slots, list_slots, read_agreed};

@@ -18,13 +18,13 @@ use super::views::SlotView;
 use crate::domain::StepRefused;
 use crate::flows::{
     AccessError, Alternatives, BookingError, CatalogError, ConnectError, IntegrationError, OffersError,
-    Refused,
+    Refused, WouldMailGuests,
 };
 use crate::store::StoreError;
 use crate::vault::VaultError;
 
 /// Every code that there is, in the order of the alphabet; the API document names them, and a test knows of no other.
-pub const CODES: [&str; 56] = [
+pub const CODES: [&str; 57] = [
     "body-too-large",
     "busy",
     "calendar-error",
@@ -34,6 +34,7 @@ pub const CODES: [&str; 56] = [
     "day-full",
     "event-type-gone",
     "forbidden",
+    "guests-would-be-mailed",
     "hold-expired",
     "hold-used",
     "host-archived",
@@ -110,6 +111,10 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<SlotView>, required = false)]
     alternatives: Option<Box<[SlotView]>>,
+    /// How many guests a provider would mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, required = false)]
+    guests: Option<usize>,
     #[serde(skip)]
     retry_after: Option<u32>,
     #[serde(skip)]
@@ -147,6 +152,7 @@ impl Problem {
             title: title.into(),
             errors: Box::default(),
             alternatives: None,
+            guests: None,
             retry_after: None,
             revision: None,
         }
@@ -432,11 +438,19 @@ impl From<IntegrationError> for Problem {
             IntegrationError::NotConnected(_) => Self::new(StatusCode::CONFLICT, "not-connected", title),
             IntegrationError::UnknownCalendar { field } => Self::field("unknown-calendar", field, title),
             IntegrationError::ReadOnlyCalendar => Self::field("read-only-calendar", "target_calendar", title),
+            IntegrationError::WouldMailGuests(error) => error.into(),
             IntegrationError::TooManyCalendars => {
                 Self::field("too-many-calendars", "conflict_calendars", title)
             }
             IntegrationError::Access(error) => error.into(),
         }
+    }
+}
+
+impl From<WouldMailGuests> for Problem {
+    fn from(error: WouldMailGuests) -> Self {
+        let problem = Self::new(StatusCode::CONFLICT, "guests-would-be-mailed", error.to_string());
+        Self { guests: Some(error.guests), ..problem }
     }
 }
 
@@ -474,6 +488,7 @@ impl From<CatalogError> for Problem {
             CatalogError::NotAScheduleOfTheHost { field } => Self::field("unknown-schedule", field, title),
             CatalogError::UnknownCalendar => Self::field("unknown-calendar", "write_to", title),
             CatalogError::ReadOnlyCalendar => Self::field("read-only-calendar", "write_to", title),
+            CatalogError::WouldMailGuests(error) => error.into(),
             CatalogError::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", title),
             CatalogError::SlugTaken => conflict("slug-taken", title),
             CatalogError::InUse(_) => conflict("in-use", title),

@@ -47,6 +47,8 @@ pub struct SealedTokens {
 pub struct HostAccounts {
     /// Where the host's bookings are written.
     pub write_to: Option<CalendarRef>,
+    /// Whether guests may be mailed when events are removed from where they were written before.
+    pub mails_guests: bool,
     /// The integrations asked about, and the one that is written to, with their tokens.
     pub accounts: Vec<(Integration, Option<SealedTokens>)>,
 }
@@ -237,7 +239,8 @@ impl Store {
         let mut found = HostAccounts::default();
         for item in self.batch_of(&keys, true).await? {
             if item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == key::HOST) {
-                found.write_to = read::<Host>("host", item)?.write_to;
+                let host = read::<Host>("host", item)?;
+                (found.write_to, found.mails_guests) = (host.write_to, host.mails_guests);
             } else {
                 found.accounts.push(read_with_tokens(item)?);
             }

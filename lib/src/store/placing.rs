@@ -13,6 +13,8 @@ pub struct Placing<'a> {
     pub host: &'a Host,
     /// Where its bookings are written from now on.
     pub write_to: Option<CalendarRef>,
+    /// Whether guests may be mailed for it.
+    pub mails_guests: bool,
     /// Brings their events there.
     pub job: &'a Job,
 }
@@ -21,8 +23,8 @@ impl Placing<'_> {
     /// The host's header and the new job.
     pub(super) fn changes(&self) -> Result<[Change; 2], StoreError> {
         let (before, tenant) = (self.host, &self.job.tenant);
-        let mut after =
-            Host { write_to: self.write_to.clone(), placing: Some(self.job.id.clone()), ..before.clone() };
+        let (write_to, placing) = (self.write_to.clone(), Some(self.job.id.clone()));
+        let mut after = Host { write_to, placing, mails_guests: self.mails_guests, ..before.clone() };
         after.revision += u64::from(after.write_to != before.write_to);
         let change = diff(Key::host(tenant, &before.id), &write("host", before)?, &write("host", &after)?);
         let change =

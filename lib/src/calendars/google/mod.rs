@@ -6,11 +6,13 @@
 //! because free/busy cannot leave our own out, and subtracting their time would uncover what lies beneath them.
 
 mod errors;
+mod names;
 mod wire;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::future::{join_all, try_join};
+use oauth2::AuthType;
 use reqwest::{Method, RequestBuilder, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -19,12 +21,14 @@ use tokio::time::Instant;
 use url::Url;
 
 use self::errors::{done, json, of_one_calendar};
+use self::names::event_id;
 use self::wire::{Event, FreeBusy, ListedCalendar, Page, Reading, rfc3339};
 use super::http::{Repeat, Sending};
 use super::oauth::{ClientSecret, Registration};
 use super::{
-    Account, Authorize, Busy, BusyQuery, Calendar, CalendarError, CalendarId, CalendarInfo, Call, EventDraft,
-    EventId, Grant, Http, INTEGRATION_PROPERTY, Notify, Placed,
+    Account, Authorize, Busy, BusyQuery, Calendar, CalendarError, CalendarId, CalendarInfo, Call,
+    Capabilities, Credential, Deletion, EventDraft, EventId, EventKey, Grant, Http, Known, Notify, OAuth,
+    Placed, Put,
 };
 use crate::clock::Clock;
 use crate::domain::{IntegrationId, Span, Tick, Zone};
@@ -65,7 +69,7 @@ const MOST_PAGES: usize = 100;
 const EVENT: &str = "/calendars/{calendar}/events/{event}";
 const EVENTS: &str = "/calendars/{calendar}/events";
 /// What [`Event::placed`] needs, as a `fields` mask.
-const PLACED_FIELDS: &str = "id,etag,status,start,end,htmlLink,hangoutLink,\
+const PLACED_FIELDS: &str = "id,etag,status,start,end,extendedProperties/private,hangoutLink,\
     conferenceData(createRequest/status/statusCode,entryPoints(entryPointType,uri))";
 
 /// What goes with every write. Below version 1, Google drops what a body says of a conference without a word.
@@ -113,6 +117,9 @@ pub struct Google {
     clock: Clock,
 }
 
+/// What Google can do.
+pub const CAPABILITIES: Capabilities = Capabilities { conference: true, silent_delete: true, revoke: true };
+
 impl Google {
     /// Google with these credentials.
     pub fn new(config: GoogleConfig, http: Http, clock: Clock) -> Self {
@@ -122,6 +129,8 @@ impl Google {
             config.client_secret.clone(),
             config.token_url.clone(),
             config.revoke_url.clone(),
+            // Google documents the credentials in the body only.
+            AuthType::RequestBody,
         );
         Self { config, registration, http, clock }
     }
@@ -137,7 +146,8 @@ impl Google {
     }
 
     fn request(&self, call: Call<'_>, method: Method, url: Url) -> RequestBuilder {
-        self.http.request(method, url).bearer_auth(call.access.expose_secret())
+        let Credential::Bearer(access) = call.credential;
+        self.http.request(method, url).bearer_auth(access.expose_secret())
     }
 
     /// Every call here may be repeated: reads and free/busy change nothing, patch and delete change the same
@@ -238,13 +248,12 @@ impl Google {
         calendar: &CalendarId,
     ) -> Result<Busy, CalendarError> {
         let mut busy = Busy::default();
-        let blocks = query.conflicts.contains(calendar);
         let mut url = self.events_url(calendar, query.window.start.instant());
         url.query_pairs_mut()
             .append_pair("timeMax", &rfc3339(query.window.end.instant()))
             .append_pair("singleEvents", "true");
-        if !blocks {
-            only_of(&mut url, query.integration);
+        if !query.conflicts.contains(calendar) {
+            only_of(&mut url, query.owner);
         }
         let (events, zone) = match self.list::<Event>(call, EVENT_LIST, url).await {
             Ok(listed) => listed,
@@ -256,10 +265,9 @@ impl Google {
         };
         let mut all_read = true;
         for event in events {
-            match event.read(zone, query.integration) {
-                Reading::Busy(span) if blocks => busy.spans.push(span.intersect(query.window)),
-                Reading::Busy(_) | Reading::Free => {}
-                Reading::Ours(own) => busy.own.push((calendar.clone(), own)),
+            match event.read(zone, query.owner) {
+                Reading::Event(event) => busy.events.push((calendar.clone(), event)),
+                Reading::Free => {}
                 Reading::Unreadable => all_read = false,
             }
         }
@@ -283,6 +291,57 @@ impl Google {
 
     fn event_url(&self, calendar: &CalendarId, id: &EventId) -> Url {
         self.url(&["calendars", calendar.as_str(), "events", id.as_str()])
+    }
+
+    /// What Google says of an event. `Gone` of one that was deleted, `NotFound` of one it never heard of and of one in a
+    /// calendar that the account does not see.
+    async fn read_event(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        id: &EventId,
+    ) -> Result<Placed, CalendarError> {
+        let mut url = self.event_url(calendar, id);
+        url.query_pairs_mut().append_pair("fields", PLACED_FIELDS);
+        let event: Event = self.get(call, EVENT, url).await?;
+        let zone = if event.is_all_day() { self.zone_of(call, calendar).await? } else { None };
+        event.placed(zone)
+    }
+
+    /// After "not found" of an event: `NotFound` again if that is because its whole calendar is not shown to us, for a
+    /// while or for good. Then the event may still stand.
+    async fn no_event_in(&self, call: Call<'_>, calendar: &CalendarId) -> Result<(), CalendarError> {
+        let mut url = self.url(&["users", "me", "calendarList", calendar.as_str()]);
+        url.query_pairs_mut().append_pair("fields", "id");
+        self.get::<ListedCalendar>(call, LISTED_CALENDAR, url).await.map(|_| ())
+    }
+
+    async fn insert(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        draft: &EventDraft,
+        notify: Notify,
+    ) -> Result<Placed, CalendarError> {
+        let mut url = self.url(&["calendars", calendar.as_str(), "events"]);
+        url.query_pairs_mut().append_pair("sendUpdates", send_updates(notify)).extend_pairs(WRITING);
+        let request = self.request(call, Method::POST, url).json(&wire::insert_body(draft));
+        self.http.send(request, Self::sending(call, EVENTS), json::<Event>).await?.placed(None)
+    }
+
+    async fn patch(
+        &self,
+        call: Call<'_>,
+        calendar: &CalendarId,
+        draft: &EventDraft,
+        known: &Known,
+        notify: Notify,
+    ) -> Result<Placed, CalendarError> {
+        let mut url = self.event_url(calendar, &known.id);
+        url.query_pairs_mut().append_pair("sendUpdates", send_updates(notify)).extend_pairs(WRITING);
+        let request = self.request(call, Method::PATCH, url).json(&wire::patch_body(draft));
+        let request = if_as_known(request, known);
+        self.http.send(request, Self::sending(call, EVENT), json::<Event>).await?.placed(None)
     }
 
     /// The zone of a calendar, which the answer about a single event leaves out.
@@ -310,7 +369,7 @@ const EVENT_LIST: List = List { route: EVENTS, kind: "calendar#events" };
 const CALENDAR_LIST: List = List { route: "/users/me/calendarList", kind: "calendar#calendarList" };
 
 #[async_trait]
-impl Calendar for Google {
+impl OAuth for Google {
     fn authorize_url(&self, authorize: &Authorize<'_>) -> Url {
         let mut url = self.config.authorize_url.clone();
         let scopes = SCOPES.map(|(scope, _)| scope).join(" ");
@@ -360,14 +419,19 @@ impl Calendar for Google {
     async fn revoke(&self, token: &SecretString, deadline: Instant) -> Result<(), CalendarError> {
         self.registration.revoke(token, deadline).await
     }
+}
 
+#[async_trait]
+impl Calendar for Google {
     async fn account(&self, call: Call<'_>) -> Result<Account, CalendarError> {
         let mut url = self.url(&["users", "me", "calendarList", "primary"]);
         url.query_pairs_mut().append_pair("fields", "id,timeZone");
         let primary: ListedCalendar = self.get(call, "/users/me/calendarList/primary", url).await?;
         let default_calendar = primary.id.parse().map_err(|_malformed| CalendarError::Unreadable)?;
-        // The primary calendar goes by the account's own address.
-        Ok(Account { email: primary.id, default_calendar, time_zone: primary.time_zone })
+        // The primary calendar goes by the account's own address. It is the only name of the account that these scopes
+        // show; after a change of address it is another account to us.
+        let (id, label) = (primary.id.clone(), primary.id);
+        Ok(Account { id, label, default_calendar, time_zone: primary.time_zone })
     }
 
     async fn calendars(&self, call: Call<'_>) -> Result<Vec<CalendarInfo>, CalendarError> {
@@ -385,16 +449,6 @@ impl Calendar for Google {
             .collect()
     }
 
-    async fn has_calendar(&self, call: Call<'_>, calendar: &CalendarId) -> Result<bool, CalendarError> {
-        let mut url = self.url(&["users", "me", "calendarList", calendar.as_str()]);
-        url.query_pairs_mut().append_pair("fields", "id");
-        match self.get::<ListedCalendar>(call, LISTED_CALENDAR, url).await {
-            Ok(_) => Ok(true),
-            Err(CalendarError::NotFound) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     async fn busy(&self, call: Call<'_>, query: &BusyQuery<'_>) -> Result<Busy, CalendarError> {
         if query.window.is_empty() {
             return Ok(Busy::default());
@@ -410,76 +464,89 @@ impl Calendar for Google {
         call: Call<'_>,
         calendar: &CalendarId,
         id: &EventId,
-    ) -> Result<Placed, CalendarError> {
-        let mut url = self.event_url(calendar, id);
-        url.query_pairs_mut().append_pair("fields", PLACED_FIELDS);
-        let event: Event = self.get(call, EVENT, url).await?;
-        let zone = if event.is_all_day() { self.zone_of(call, calendar).await? } else { None };
-        event.placed(zone)
+    ) -> Result<Option<Placed>, CalendarError> {
+        match self.read_event(call, calendar, id).await {
+            Ok(placed) => Ok(Some(placed)),
+            Err(CalendarError::Gone) => Ok(None),
+            Err(CalendarError::NotFound) => self.no_event_in(call, calendar).await.map(|()| None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn find_event(
         &self,
         call: Call<'_>,
         calendar: &CalendarId,
-        draft: &EventDraft,
-    ) -> Result<Placed, CalendarError> {
-        self.event(call, calendar, &EventId::of(&draft.key)).await
+        key: &EventKey,
+    ) -> Result<Option<Placed>, CalendarError> {
+        self.event(call, calendar, &event_id(key)).await
     }
 
-    async fn insert_event(
+    async fn put_event(
         &self,
         call: Call<'_>,
         calendar: &CalendarId,
         draft: &EventDraft,
+        known: Option<&Known>,
         notify: Notify,
-    ) -> Result<Placed, CalendarError> {
-        let mut url = self.url(&["calendars", calendar.as_str(), "events"]);
-        url.query_pairs_mut().append_pair("sendUpdates", send_updates(notify)).extend_pairs(WRITING);
-        let request = self.request(call, Method::POST, url).json(&wire::insert_body(draft));
-        self.http.send(request, Self::sending(call, EVENTS), json::<Event>).await?.placed(None)
-    }
-
-    async fn update_event(
-        &self,
-        call: Call<'_>,
-        calendar: &CalendarId,
-        id: &EventId,
-        draft: &EventDraft,
-        notify: Notify,
-    ) -> Result<Placed, CalendarError> {
-        let mut url = self.event_url(calendar, id);
-        url.query_pairs_mut().append_pair("sendUpdates", send_updates(notify)).extend_pairs(WRITING);
-        let request = self.request(call, Method::PATCH, url).json(&wire::patch_body(draft));
-        let refused = match self.http.send(request, Self::sending(call, EVENT), json::<Event>).await {
-            Ok(event) => return event.placed(None),
+    ) -> Result<Put, CalendarError> {
+        let (written, id) = match known {
+            None => (self.insert(call, calendar, draft, notify).await, event_id(&draft.key)),
+            Some(known) => (self.patch(call, calendar, draft, known, notify).await, known.id.clone()),
+        };
+        let refused = match written {
+            Ok(placed) => return Ok(Put::Placed(placed)),
+            Err(CalendarError::Gone) => return Ok(Put::Deleted),
             Err(refused) => refused,
         };
-        // Google forbids a change to a deleted event instead of saying that it is gone, and a host whose event
-        // was deleted must not be told that their permission was lost. Only reading it tells the two apart.
-        let forbidden = matches!(refused, CalendarError::Denied { .. } | CalendarError::Rejected { .. });
-        if forbidden && self.event(call, calendar, id).await == Err(CalendarError::Gone) {
-            return Err(CalendarError::Gone);
+        match refused {
+            // What stands there is told, and nothing else is known of it.
+            CalendarError::Conflict | CalendarError::Changed => {
+                let read = self.event(call, calendar, &id).await?;
+                Ok(read.map_or(Put::Deleted, Put::Changed))
+            }
+            CalendarError::NotFound if known.is_some() => {
+                self.no_event_in(call, calendar).await.map(|()| Put::Deleted)
+            }
+            // Google forbids a change to a deleted event instead of saying that it is gone, and a host whose event was
+            // deleted must not be told that their permission was lost. Only reading it tells the two apart.
+            CalendarError::Denied { .. } | CalendarError::Rejected { .. } if known.is_some() => {
+                match self.read_event(call, calendar, &id).await {
+                    Err(CalendarError::Gone) => Ok(Put::Deleted),
+                    Ok(_) | Err(_) => Err(refused),
+                }
+            }
+            refused => Err(refused),
         }
-        Err(refused)
     }
 
     async fn delete_event(
         &self,
         call: Call<'_>,
         calendar: &CalendarId,
-        id: &EventId,
-        etag: Option<&str>,
+        known: &Known,
         notify: Notify,
-    ) -> Result<(), CalendarError> {
-        let mut url = self.event_url(calendar, id);
+    ) -> Result<Deletion, CalendarError> {
+        let mut url = self.event_url(calendar, &known.id);
         url.query_pairs_mut().append_pair("sendUpdates", send_updates(notify));
-        let request = self.request(call, Method::DELETE, url);
-        let request = match etag {
-            Some(etag) => request.header(header::IF_MATCH, etag),
-            None => request,
-        };
-        self.http.send(request, Self::sending(call, EVENT), done).await
+        let request = if_as_known(self.request(call, Method::DELETE, url), known);
+        match self.http.send(request, Self::sending(call, EVENT), done).await {
+            Ok(()) | Err(CalendarError::Gone) => Ok(Deletion::Done),
+            Err(CalendarError::NotFound) => self.no_event_in(call, calendar).await.map(|()| Deletion::Done),
+            Err(CalendarError::Changed) => {
+                let read = self.event(call, calendar, &known.id).await?;
+                Ok(read.map_or(Deletion::Done, Deletion::Changed))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The request under the version that is known, if one is.
+fn if_as_known(request: RequestBuilder, known: &Known) -> RequestBuilder {
+    match &known.etag {
+        Some(etag) => request.header(header::IF_MATCH, etag),
+        None => request,
     }
 }
 
@@ -491,10 +558,10 @@ fn send_updates(notify: Notify) -> &'static str {
     }
 }
 
-/// Narrows a list of events to those that carry this integration's mark.
-fn only_of(url: &mut Url, integration: &IntegrationId) {
+/// Narrows a list of events to those that carry our mark.
+fn only_of(url: &mut Url, owner: &IntegrationId) {
     url.query_pairs_mut()
-        .append_pair("privateExtendedProperty", &format!("{INTEGRATION_PROPERTY}={integration}"));
+        .append_pair("privateExtendedProperty", &format!("{}={owner}", wire::OWNER_PROPERTY));
 }
 
 /// The window in pieces that free/busy accepts.

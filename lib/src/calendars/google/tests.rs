@@ -23,12 +23,12 @@ fn google(server: &Loopback) -> Google {
     Google::new(config, Http::new(crate::outbound::client(&[])), Clock::system())
 }
 
-fn access() -> SecretString {
-    "ya29.access".into()
+fn access() -> Credential {
+    Credential::Bearer("ya29.access".into())
 }
 
-fn call(access: &SecretString) -> Call<'_> {
-    Call { access, deadline: Instant::now() + Duration::from_secs(3) }
+fn call(credential: &Credential) -> Call<'_> {
+    Call { credential, deadline: Instant::now() + Duration::from_secs(3) }
 }
 
 fn calendar(id: &str) -> CalendarId {
@@ -73,12 +73,8 @@ fn ours(mut event: Value) -> Value {
 async fn busy_of(server: &Loopback, with_own: Option<&CalendarId>, others: &[CalendarId]) -> Busy {
     let with_own = with_own.into_iter().cloned().collect::<Vec<_>>();
     let conflicts = [with_own.as_slice(), others].concat();
-    let query = BusyQuery {
-        window: today(),
-        conflicts: &conflicts,
-        with_own: &with_own,
-        integration: &integration(),
-    };
+    let query =
+        BusyQuery { window: today(), conflicts: &conflicts, with_own: &with_own, owner: &integration() };
     google(server).busy(call(&access()), &query).await.unwrap()
 }
 
@@ -197,16 +193,25 @@ async fn our_events_are_kept_apart_from_other_peoples() {
     let second = json!([event("long", "2026-11-19T12:00:00Z", "2026-11-20T01:00:00Z")]);
     let server = Loopback::start(vec![reply(&events(&first, Some("2"))), reply(&events(&second, None))]);
     let busy = busy_of(&server, Some(&target), &[]).await;
+    let found: Vec<_> = busy
+        .events
+        .iter()
+        .map(|(_, event)| {
+            let booking = event.key.as_ref().map(|key| key.booking.clone());
+            (event.id.as_str(), booking, event.blocks, event.span)
+        })
+        .collect();
+    let booking: BookingId = "bkg_ada1".parse().unwrap();
     assert_eq!(
-        busy.spans,
+        found,
         [
-            span("2026-11-20T09:10:00Z", "2026-11-20T09:20:00Z"),
-            span("2026-11-20T00:00:00Z", "2026-11-20T01:00:00Z"),
+            ("hfada1h61646131g0", Some(booking), true, span("2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z")),
+            ("private", None, true, span("2026-11-20T09:10:00Z", "2026-11-20T09:20:00Z")),
+            ("free", None, false, span("2026-11-20T15:00:00Z", "2026-11-20T16:00:00Z")),
+            ("long", None, true, span("2026-11-19T12:00:00Z", "2026-11-20T01:00:00Z")),
         ]
     );
-    assert_eq!(busy.own.len(), 1);
-    assert_eq!(busy.own[0].1.key.booking, "bkg_ada1".parse::<BookingId>().unwrap());
-    assert!(busy.unreadable.is_empty());
+    assert!(busy.unreadable.is_empty() && busy.spans.is_empty());
     let request = &server.requests()[0];
     for part in
         ["singleEvents=true", "maxResults=2500", "timeMin=2026-11-20T00%3A00%3A00Z", "timeMax=2026-11-21"]
@@ -224,7 +229,7 @@ async fn one_event_that_cannot_be_read_makes_its_calendar_unreadable() {
     ]);
     let server = Loopback::start(vec![reply(&events(&items, None))]);
     let busy = busy_of(&server, Some(&target), &[]).await;
-    assert_eq!(busy.spans.len(), 1);
+    assert_eq!(busy.events.len(), 1);
     assert_eq!(busy.unreadable, [(target, CalendarError::Unreadable)]);
 }
 
@@ -254,14 +259,14 @@ async fn a_refused_token_is_an_error_of_the_account() {
         window: today(),
         conflicts: std::slice::from_ref(&target),
         with_own: std::slice::from_ref(&target),
-        integration: &integration(),
+        owner: &integration(),
     };
     let answer = google(&server).busy(call(&access()), &query).await;
     assert_eq!(answer.unwrap_err(), CalendarError::Unauthorized);
 }
 
 #[tokio::test]
-async fn a_target_that_does_not_block_gives_only_our_events() {
+async fn a_calendar_that_does_not_block_is_asked_only_for_what_has_our_mark() {
     let target = calendar("ada@example.com");
     let items = json!([
         ours(event("hfada1h61646131g0", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z")),
@@ -272,11 +277,11 @@ async fn a_target_that_does_not_block_gives_only_our_events() {
         window: today(),
         conflicts: &[],
         with_own: std::slice::from_ref(&target),
-        integration: &integration(),
+        owner: &integration(),
     };
     let busy = google(&server).busy(call(&access()), &query).await.unwrap();
-    assert!(busy.spans.is_empty());
-    assert_eq!(busy.own.len(), 1);
+    let keys: Vec<_> = busy.events.iter().map(|(_, event)| event.key.is_some()).collect();
+    assert_eq!(keys, [true, false], "a copy has no key");
     assert!(server.requests()[0].contains("privateExtendedProperty=holdfast_integration%3Dint_ada1"));
 }
 
@@ -317,8 +322,7 @@ async fn free_busy_asks_about_fifty_calendars_at_a_time_and_never_about_the_targ
     let conflicts: Vec<_> = (0..52).map(|number| calendar(&format!("c{number:02}"))).collect();
     let answer = || reply(&json!({ "calendars": {} }));
     let server = Loopback::start(vec![answer(), answer()]);
-    let query =
-        BusyQuery { window: today(), conflicts: &conflicts, with_own: &[], integration: &integration() };
+    let query = BusyQuery { window: today(), conflicts: &conflicts, with_own: &[], owner: &integration() };
     let google = google(&server);
     let busy = google.busy(call(&access()), &query).await.unwrap();
     assert_eq!(busy.unreadable.len(), 52);
@@ -333,7 +337,7 @@ async fn free_busy_asks_about_fifty_calendars_at_a_time_and_never_about_the_targ
 }
 
 fn id() -> EventId {
-    EventId::of(&draft().key)
+    event_id(&draft().key)
 }
 
 fn draft() -> EventDraft {
@@ -343,7 +347,8 @@ fn draft() -> EventDraft {
             host: "hst_ada1".parse().unwrap(),
             generation: 1,
         },
-        integration: integration(),
+        owner: integration(),
+        version: 1,
         starts_at: at("2026-11-20T09:00:00Z"),
         ends_at: at("2026-11-20T09:30:00Z"),
         time_zone: Zone::from(Europe::Berlin),
@@ -357,46 +362,101 @@ fn draft() -> EventDraft {
     }
 }
 
-#[tokio::test]
-async fn an_insert_whose_answer_was_lost_meets_itself_as_a_conflict() {
-    let server = Loopback::start(vec![
-        Reply::Cut,
-        Reply::answer(409, r#"{"error":{"code":409,"errors":[{"domain":"global","reason":"duplicate"}]}}"#),
-    ]);
-    let inserted = google(&server)
-        .insert_event(call(&access()), &calendar("ada@example.com"), &draft(), Notify::Guests)
-        .await;
-    assert_eq!(inserted, Err(CalendarError::Conflict));
-    assert!(server.requests().iter().all(|request| request.contains(r#""id":"hfada1h61646131g1""#)));
+fn known(etag: Option<&str>) -> Known {
+    Known { id: id(), etag: etag.map(str::to_owned) }
+}
+
+/// The draft as it stands after it was written.
+fn standing(etag: &str) -> Value {
+    let mut event = event("hfada1h61646131g1", "2026-11-20T10:00:00+01:00", "2026-11-20T10:30:00+01:00");
+    event["etag"] = json!(etag);
+    event["extendedProperties"] = json!({ "private": { "holdfast_written": "1795165200 1795167000 1" } });
+    event
+}
+
+async fn put(server: &Loopback, known: Option<&Known>) -> Result<Put, CalendarError> {
+    let target = calendar("ada@example.com");
+    google(server).put_event(call(&access()), &target, &draft(), known, Notify::Guests).await
 }
 
 #[tokio::test]
-async fn writes_go_to_the_event_by_its_id() {
-    let mut placed = event("hfada1h61646131g1", "2026-11-20T10:00:00+01:00", "2026-11-20T10:30:00+01:00");
-    placed["etag"] = json!("\"3\"");
-    let server =
-        Loopback::start(vec![reply(&placed), reply(&placed), Reply::status(204), Reply::status(410)]);
+async fn an_insert_whose_answer_was_lost_finds_itself() {
+    let server = Loopback::start(vec![
+        Reply::Cut,
+        Reply::answer(409, r#"{"error":{"code":409,"errors":[{"domain":"global","reason":"duplicate"}]}}"#),
+        reply(&standing("\"3\"")),
+    ]);
+    let Ok(Put::Changed(found)) = put(&server, None).await else { panic!("not found") };
+    assert_eq!((found.known(), found.written), (known(Some("\"3\"")), Some(draft().written())));
+    let requests = server.requests();
+    assert!(requests[..2].iter().all(|request| request.contains(r#""id":"hfada1h61646131g1""#)));
+    assert!(requests[2].starts_with("GET "));
+}
+
+#[tokio::test]
+async fn writes_go_to_the_event_by_its_id_and_only_to_the_version_that_is_known() {
+    let server = Loopback::start(vec![
+        reply(&standing("\"3\"")),
+        reply(&standing("\"4\"")),
+        Reply::status(204),
+        Reply::status(410),
+    ]);
     let (google, target, access) = (google(&server), calendar("ada@example.com"), access());
-    let inserted = google.insert_event(call(&access), &target, &draft(), Notify::Guests).await.unwrap();
+    let inserted = google.put_event(call(&access), &target, &draft(), None, Notify::Guests).await.unwrap();
+    let Put::Placed(inserted) = inserted else { panic!("not placed") };
     assert_eq!((inserted.starts_at, inserted.etag.as_deref()), (draft().starts_at, Some("\"3\"")));
     // The event is the one named, whatever the draft's own key.
     let mut other = draft();
     other.key.booking = "bkg_ada2".parse().unwrap();
     other.key.generation = 4;
-    assert_eq!(
-        google.update_event(call(&access), &target, &id(), &other, Notify::Guests).await,
-        Ok(inserted)
-    );
-    assert_eq!(google.delete_event(call(&access), &target, &id(), None, Notify::Guests).await, Ok(()));
-    assert_eq!(
-        google.delete_event(call(&access), &target, &id(), None, Notify::Guests).await,
-        Err(CalendarError::Gone)
-    );
+    let known = inserted.known();
+    let put = google.put_event(call(&access), &target, &other, Some(&known), Notify::Guests).await;
+    assert!(matches!(put, Ok(Put::Placed(_))));
+    for _ in 0..2 {
+        let deleted = google.delete_event(call(&access), &target, &known, Notify::Guests).await;
+        assert_eq!(deleted, Ok(Deletion::Done));
+    }
     let requests = server.requests();
     let path = "/calendar/v3/calendars/ada@example.com/events";
     assert!(requests[0].starts_with(&format!("POST {path}?sendUpdates=all")));
     assert!(requests[1].starts_with(&format!("PATCH {path}/hfada1h61646131g1?sendUpdates=all")));
     assert!(requests[2].starts_with(&format!("DELETE {path}/hfada1h61646131g1?sendUpdates=all")));
+    assert!(requests[1..].iter().all(|request| request.contains("if-match: \"3\"")));
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_as_it_was_known_is_told_as_it_is_and_not_written() {
+    for (changed, read) in [(412, standing("\"5\"")), (412, json!({ "id": "x", "status": "cancelled" }))] {
+        let is_gone = read.get("etag").is_none();
+        let server = Loopback::start(vec![Reply::status(changed), reply(&read)]);
+        match put(&server, Some(&known(Some("\"3\"")))).await.unwrap() {
+            Put::Changed(now) => assert!(!is_gone && now.etag.as_deref() == Some("\"5\"")),
+            other => assert!(is_gone && other == Put::Deleted, "{other:?}"),
+        }
+        let server = Loopback::start(vec![Reply::status(changed), reply(&read)]);
+        let target = calendar("ada@example.com");
+        let known = known(Some("\"3\""));
+        match google(&server).delete_event(call(&access()), &target, &known, Notify::Nobody).await.unwrap() {
+            Deletion::Changed(now) => assert!(!is_gone && now.etag.as_deref() == Some("\"5\"")),
+            Deletion::Done => assert!(is_gone),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_missing_only_from_a_calendar_that_can_be_seen() {
+    let target = calendar("ada@example.com");
+    let listed = || reply(&json!({ "id": "ada@example.com" }));
+    for (calendar_there, expected) in [(listed(), Ok(())), (Reply::status(404), Err(CalendarError::NotFound))]
+    {
+        let server = Loopback::start(vec![Reply::status(404), calendar_there]);
+        let read = google(&server).event(call(&access()), &target, &id()).await;
+        assert_eq!(read, expected.map(|()| None));
+    }
+    let server = Loopback::start(vec![Reply::status(404), listed()]);
+    assert_eq!(put(&server, Some(&known(None))).await, Ok(Put::Deleted));
+    let server = Loopback::start(vec![Reply::status(404), Reply::status(404)]);
+    assert_eq!(put(&server, Some(&known(None))).await, Err(CalendarError::NotFound));
 }
 
 #[tokio::test]
@@ -406,7 +466,8 @@ async fn a_whole_day_event_is_read_in_the_zone_of_its_calendar() {
         reply(&all_day),
         reply(&json!({ "id": "ada@example.com", "timeZone": "Europe/Berlin" })),
     ]);
-    let placed = google(&server).event(call(&access()), &calendar("ada@example.com"), &id()).await.unwrap();
+    let placed =
+        google(&server).event(call(&access()), &calendar("ada@example.com"), &id()).await.unwrap().unwrap();
     assert_eq!(placed.starts_at, at("2026-11-19T23:00:00Z"));
 
     let server = Loopback::start(vec![reply(&all_day), Reply::status(404)]);
@@ -420,7 +481,8 @@ async fn the_account_is_its_primary_calendar() {
         Loopback::start(vec![reply(&json!({ "id": "ada@example.com", "timeZone": "Europe/London" }))]);
     let account = google(&server).account(call(&access())).await.unwrap();
     let expected = Account {
-        email: "ada@example.com".to_owned(),
+        id: "ada@example.com".to_owned(),
+        label: "ada@example.com".to_owned(),
         default_calendar: calendar("ada@example.com"),
         time_zone: Some("Europe/London".to_owned()),
     };
@@ -430,21 +492,15 @@ async fn the_account_is_its_primary_calendar() {
 #[tokio::test]
 async fn a_change_that_is_forbidden_because_the_event_was_deleted_says_that_it_is_gone() {
     let forbidden = || Reply::answer(403, r#"{"error":{"code":403,"errors":[{"reason":"forbidden"}]}}"#);
-    let target = calendar("ada@example.com");
-    let mut other = draft();
-    other.key.generation = 4;
     for (standing, expected) in [
-        (json!({ "id": "hfada1h61646131g1", "status": "cancelled" }), CalendarError::Gone),
+        (json!({ "id": "hfada1h61646131g1", "status": "cancelled" }), Ok(Put::Deleted)),
         (
             event("hfada1h61646131g1", "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z"),
-            CalendarError::Denied { scope: None },
+            Err(CalendarError::Denied { scope: None }),
         ),
     ] {
         let server = Loopback::start(vec![forbidden(), reply(&standing)]);
-        assert_eq!(
-            google(&server).update_event(call(&access()), &target, &id(), &other, Notify::Guests).await,
-            Err(expected)
-        );
+        assert_eq!(put(&server, Some(&known(None))).await, expected);
         let path = "/calendar/v3/calendars/ada@example.com/events/hfada1h61646131g1";
         let [changed, read] = &server.requests()[..] else { panic!("two requests") };
         assert!(changed.starts_with(&format!("PATCH {path}?")) && read.starts_with(&format!("GET {path}?")));
@@ -482,10 +538,8 @@ async fn the_log_names_the_route_and_nothing_that_anybody_keeps_to_themselves() 
     let deadline = call(&access()).deadline;
     google.exchange(&"4/code".into(), &"proof".into(), "https://book.example/back", deadline).await.unwrap();
     google.revoke(&"1//given".into(), deadline).await.unwrap_err();
-    google
-        .insert_event(call(&access()), &calendar("ada@example.com"), &draft(), Notify::Guests)
-        .await
-        .unwrap();
+    let target = calendar("ada@example.com");
+    google.put_event(call(&access()), &target, &draft(), None, Notify::Guests).await.unwrap();
     drop(guard);
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

@@ -7,11 +7,19 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone,
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::names::{event_id, event_key};
 use crate::calendars::{
-    BOOKING_PROPERTY, CalendarError, CalendarId, CalendarInfo, EventDraft, EventId, EventKey, Guest,
-    INTEGRATION_PROPERTY, OwnEvent, Placed,
+    CalendarError, CalendarEvent, CalendarId, CalendarInfo, EventDraft, EventKey, Guest, Placed, Written,
 };
-use crate::domain::{Conference, IntegrationId, Span, Visibility, Zone};
+use crate::domain::{Conference, IntegrationId, Span, Tick, Visibility, Zone};
+
+/// The private property under which an event of ours names its integration.
+pub(super) const OWNER_PROPERTY: &str = "holdfast_integration";
+/// The private property under which an event of ours names its booking.
+const BOOKING_PROPERTY: &str = "holdfast_booking";
+/// The private property that says what we wrote last: start and end in seconds since 1970, and the booking's version. It
+/// stays when a person changes the event.
+const WRITTEN_PROPERTY: &str = "holdfast_written";
 
 /// One page of a list.
 #[derive(Deserialize)]
@@ -95,7 +103,8 @@ pub(super) struct Reason {
 }
 
 /// The part of an event that [`Event::read`] needs, as a `fields` mask.
-pub(super) const EVENT_FIELDS: &str = "id,etag,status,transparency,eventType,start,end,attendees(self,responseStatus),extendedProperties/private";
+pub(super) const EVENT_FIELDS: &str =
+    "id,status,transparency,eventType,start,end,attendees(self,responseStatus),extendedProperties/private";
 
 /// An event. Every field may be missing: a deleted one has only its id.
 #[derive(Default, Deserialize)]
@@ -113,7 +122,6 @@ pub(super) struct Event {
     pub attendees: Vec<Attendee>,
     #[serde(default)]
     pub extended_properties: Properties,
-    pub html_link: Option<String>,
     pub hangout_link: Option<String>,
     pub conference_data: Option<ConferenceData>,
 }
@@ -171,34 +179,26 @@ pub(super) struct Properties {
 /// What an event means for its owner's time.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// Nothing: cancelled, or its owner counts as free.
+    /// Nothing: it was cancelled, or leaves its owner free at a time that cannot be read.
     Free,
-    /// This time is taken.
-    Busy(Span),
-    /// One that we wrote.
-    Ours(OwnEvent),
+    /// It has this time, and takes it or not.
+    Event(CalendarEvent),
     /// It has no times that can be read.
     Unreadable,
 }
 
 impl Event {
-    /// Reads an event of a calendar in this zone.
-    pub(super) fn read(&self, zone: Option<Zone>, integration: &IntegrationId) -> Reading {
+    /// Reads an event of a calendar in this zone; `owner` is that of our marks.
+    pub(super) fn read(&self, zone: Option<Zone>, owner: &IntegrationId) -> Reading {
         if self.is_cancelled() {
             return Reading::Free;
         }
-        let ours = self.ours(integration);
-        if ours.is_none() && !self.blocks() {
-            return Reading::Free;
-        }
-        let Some((starts_at, ends_at)) = self.times(zone) else { return Reading::Unreadable };
-        let Some(span) = span(starts_at, ends_at) else { return Reading::Unreadable };
-        match ours {
-            Some((id, key)) => {
-                let (etag, blocks) = (self.etag.clone(), self.blocks());
-                Reading::Ours(OwnEvent { id, key, starts_at, ends_at, span, etag, blocks })
-            }
-            None => Reading::Busy(span),
+        let (key, blocks) = (self.key(owner), self.blocks());
+        let span = self.times(zone).and_then(|(starts_at, ends_at)| span(starts_at, ends_at));
+        match (span, self.id.parse()) {
+            (Some(span), Ok(id)) => Reading::Event(CalendarEvent { id, key, span, blocks }),
+            (None, _) if !blocks && key.is_none() => Reading::Free,
+            (_, _) => Reading::Unreadable,
         }
     }
 
@@ -208,9 +208,9 @@ impl Event {
             return Err(CalendarError::Gone);
         }
         let (starts_at, ends_at) = self.times(zone).ok_or(CalendarError::Unreadable)?;
-        let conference = self.conference();
+        let (conference, written) = (self.conference(), self.written());
         let id = self.id.parse().map_err(|_invalid| CalendarError::Unreadable)?;
-        Ok(Placed { id, etag: self.etag, starts_at, ends_at, link: self.html_link, conference })
+        Ok(Placed { id, etag: self.etag, starts_at, ends_at, written, conference })
     }
 
     /// Its video conference. What was made without a way in is not there yet.
@@ -249,13 +249,24 @@ impl Event {
         !(marked_free || says_nothing || declined)
     }
 
-    fn ours(&self, integration: &IntegrationId) -> Option<(EventId, EventKey)> {
-        let id: EventId = self.id.parse().ok()?;
-        let key = id.key()?;
-        let mark = |name: &str| self.extended_properties.private.get(name).map(String::as_str);
-        let marked = mark(INTEGRATION_PROPERTY) == Some(integration.as_str())
-            && mark(BOOKING_PROPERTY) == Some(key.booking.as_str());
-        marked.then_some((id, key))
+    fn mark(&self, name: &str) -> Option<&str> {
+        self.extended_properties.private.get(name).map(String::as_str)
+    }
+
+    /// The key under which we made it: its id leads to one, and its marks agree.
+    fn key(&self, owner: &IntegrationId) -> Option<EventKey> {
+        let key = event_key(&self.id.parse().ok()?)?;
+        let is_marked = self.mark(OWNER_PROPERTY) == Some(owner.as_str())
+            && self.mark(BOOKING_PROPERTY) == Some(key.booking.as_str());
+        is_marked.then_some(key)
+    }
+
+    fn written(&self) -> Option<Written> {
+        let mut words = self.mark(WRITTEN_PROPERTY)?.split(' ');
+        let mut instant = || DateTime::from_timestamp(words.next()?.parse().ok()?, 0).and_then(Tick::exact);
+        let (start, end) = (instant()?, instant()?);
+        let version = words.next()?.parse().ok()?;
+        (start <= end).then(|| Written { version, span: Span::new(start, end) })
     }
 
     fn times(&self, zone: Option<Zone>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
@@ -316,7 +327,7 @@ pub(super) fn insert_body(draft: &EventDraft) -> Value {
     let mut body = owned_fields(draft, |at| json!({ "dateTime": rfc3339(at), "timeZone": zone }));
     if let Some(fields) = body.as_object_mut() {
         let invite = |guest: &Guest| json!({ "email": guest.email, "displayName": guest.name });
-        fields.insert("id".to_owned(), json!(EventId::of(&draft.key).as_str()));
+        fields.insert("id".to_owned(), json!(event_id(&draft.key).as_str()));
         fields.insert("attendees".to_owned(), draft.guest.iter().map(invite).collect());
     }
     body
@@ -336,7 +347,7 @@ pub(super) fn patch_body(draft: &EventDraft) -> Value {
 /// however often this is sent: Google ignores a request that it knows.
 fn create_conference(draft: &EventDraft) -> Value {
     json!({ "createRequest": {
-        "requestId": EventId::of(&draft.key).as_str(),
+        "requestId": event_id(&draft.key).as_str(),
         "conferenceSolutionKey": { "type": "hangoutsMeet" },
     } })
 }
@@ -364,10 +375,16 @@ fn fields_but_the_conference(draft: &EventDraft, when: impl Fn(DateTime<Utc>) ->
         "visibility": visibility(draft.visibility),
         "reminders": { "useDefault": false, "overrides": reminders },
         "extendedProperties": { "private": {
-            INTEGRATION_PROPERTY: draft.integration.as_str(),
+            OWNER_PROPERTY: draft.owner.as_str(),
             BOOKING_PROPERTY: draft.key.booking.as_str(),
+            WRITTEN_PROPERTY: written(draft),
         } },
     })
+}
+
+fn written(draft: &EventDraft) -> String {
+    let Written { version, span } = draft.written();
+    format!("{} {} {version}", span.start.instant().timestamp(), span.end.instant().timestamp())
 }
 
 fn visibility(visibility: Visibility) -> &'static str {
@@ -442,8 +459,13 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn event(start: &str, end: &str, blocks: bool) -> Reading {
+        let span = Span::new(Tick::exact(at(start)).unwrap(), Tick::exact(at(end)).unwrap());
+        Reading::Event(CalendarEvent { id: "e1".parse().unwrap(), key: None, span, blocks })
+    }
+
     fn busy(start: &str, end: &str) -> Reading {
-        Reading::Busy(Span::new(Tick::exact(at(start)).unwrap(), Tick::exact(at(end)).unwrap()))
+        event(start, end, true)
     }
 
     fn timed(extra: &Value) -> Value {
@@ -485,10 +507,13 @@ mod tests {
             json!({ "eventType": "workingLocation" }),
             json!({ "eventType": "birthday" }),
             json!({ "attendees": [{ "self": true, "responseStatus": "declined" }] }),
-            json!({ "status": "cancelled" }),
         ] {
-            assert_eq!(read(timed(&extra)), Reading::Free, "{extra}");
+            let expected = event("2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z", false);
+            assert_eq!(read(timed(&extra)), expected, "{extra}");
         }
+        assert_eq!(read(timed(&json!({ "status": "cancelled" }))), Reading::Free);
+        // Of one that leaves its owner free, the time need not be understood.
+        assert_eq!(read(json!({ "id": "e1", "transparency": "transparent" })), Reading::Free);
         // A cancelled exception of a series has neither start nor end.
         assert_eq!(read(json!({ "id": "e1_20261120", "status": "cancelled" })), Reading::Free);
     }
@@ -548,20 +573,23 @@ mod tests {
 
     fn marked(integration: &str, booking: &str) -> Value {
         json!({ "id": "hfada1h61646131g2", "extendedProperties": { "private": {
-            INTEGRATION_PROPERTY: integration, BOOKING_PROPERTY: booking } } })
+            OWNER_PROPERTY: integration, BOOKING_PROPERTY: booking } } })
     }
 
     #[test]
     fn an_event_of_ours_is_known_by_its_id_and_both_its_marks() {
-        let Reading::Ours(own) = read(timed(&marked("int_ada1", "bkg_ada1"))) else { panic!("not ours") };
-        assert_eq!((own.key.booking.as_str(), own.key.generation, own.blocks), ("bkg_ada1", 2, true));
-        assert_eq!(own.starts_at, at("2026-11-20T09:02:00Z"));
-        assert_eq!(Reading::Busy(own.span), busy("2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z"));
+        let key = |event: Value| {
+            let Reading::Event(event) = read(event) else { panic!("no event") };
+            assert!(event.blocks);
+            event.key
+        };
+        let own = key(timed(&marked("int_ada1", "bkg_ada1"))).unwrap();
+        assert_eq!((own.booking.as_str(), own.generation), ("bkg_ada1", 2));
 
         let mut copy = timed(&marked("int_ada1", "bkg_ada1"));
         copy["id"] = json!("7k2copiedbyhand");
         for other in [copy, timed(&marked("int_bob1", "bkg_ada1")), timed(&marked("int_ada1", "bkg_bob1"))] {
-            assert!(matches!(read(other.clone()), Reading::Busy(_)), "{other}");
+            assert_eq!(key(other.clone()), None, "{other}");
         }
     }
 
@@ -569,7 +597,7 @@ mod tests {
     fn an_event_of_ours_that_its_owner_marked_free_is_still_ours() {
         let mut event = timed(&marked("int_ada1", "bkg_ada1"));
         event["transparency"] = json!("transparent");
-        assert!(matches!(read(event), Reading::Ours(OwnEvent { blocks: false, .. })));
+        assert!(matches!(read(event), Reading::Event(CalendarEvent { key: Some(_), blocks: false, .. })));
     }
 
     #[test]
@@ -585,7 +613,8 @@ mod tests {
                 host: "hst_ada1".parse().unwrap(),
                 generation: 0,
             },
-            integration: integration(),
+            owner: integration(),
+            version: 7,
             starts_at: at("2026-11-20T09:00:00Z"),
             ends_at: at("2026-11-20T09:30:00Z"),
             time_zone: berlin(),
@@ -611,8 +640,11 @@ mod tests {
             json!({ "requestId": "hfada1h61646131g0", "conferenceSolutionKey": { "type": "hangoutsMeet" } });
         assert_eq!(body["conferenceData"], json!({ "createRequest": asked }));
         assert_eq!(body["attendees"], json!([{ "email": "grace@example.com", "displayName": "Grace" }]));
-        let marks = json!({ "holdfast_integration": "int_ada1", "holdfast_booking": "bkg_ada1" });
+        let marks = json!({ "holdfast_integration": "int_ada1", "holdfast_booking": "bkg_ada1",
+            "holdfast_written": "1795165200 1795167000 7" });
         assert_eq!(body["extendedProperties"]["private"], marks);
+        let event: Event = serde_json::from_value(body.clone()).unwrap();
+        assert_eq!(event.placed(None).unwrap().written, Some(draft().written()));
         let reminders = body["reminders"]["overrides"].as_array().unwrap();
         assert_eq!((reminders.len(), &reminders[2]["minutes"]), (5, &json!(40_320)));
     }

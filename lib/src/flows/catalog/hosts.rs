@@ -10,6 +10,7 @@ use crate::domain::{
 };
 use crate::flows::change::{change, unless_lost};
 use crate::flows::jobs::place_events::placing_job;
+use crate::flows::mailed_guests::mails_guests;
 use crate::store::{Page, StoreError};
 
 const FIRST_SCHEDULE: &str = "Working hours";
@@ -69,6 +70,7 @@ pub async fn add_host(app: &App, tenant: &Tenant, new: &NewHost) -> Result<Host,
         default_schedule: schedule.clone(),
         write_to: None,
         placing: None,
+        mails_guests: false,
         archived: false,
         links: 0,
         revision: 1,
@@ -91,6 +93,7 @@ pub async fn change_host(
     scope: &Scope,
     id: &HostId,
     expected: &Expected,
+    may_mail_guests: bool,
     apply: impl Fn(&mut Host),
 ) -> Result<Host, CatalogError> {
     let tenant = scope.tenant();
@@ -117,6 +120,9 @@ pub async fn change_host(
         if after.write_to != before.write_to {
             let placing = placing_job(app, scope, id)?;
             after.placing = Some(placing.id.clone());
+            let is_left = |at: &CalendarRef| after.write_to.as_ref() != Some(at);
+            mails_guests(app, scope, &items, may_mail_guests, is_left).await??;
+            after.mails_guests = may_mail_guests;
             job = Some(placing);
             integrations.extend(now_with_events(app, &items, after.write_to.as_ref())?);
         }

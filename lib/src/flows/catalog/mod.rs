@@ -19,6 +19,7 @@ pub use tenants::{Stored, find_tenant, store_tenant};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::flows::mailed_guests::WouldMailGuests;
 use crate::store::StoreError;
 
 /// Which revision a caller expects to change.
@@ -108,6 +109,9 @@ pub enum CatalogError {
     /// Fields that do not go together, by name, and what they must be.
     #[error("some fields cannot be accepted")]
     Wrong(Vec<(&'static str, &'static str)>),
+    /// Guests would be mailed for it.
+    #[error(transparent)]
+    WouldMailGuests(#[from] WouldMailGuests),
     /// The table could not say.
     #[error(transparent)]
     Store(#[from] StoreError),

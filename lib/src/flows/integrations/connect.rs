@@ -17,7 +17,9 @@ use url::Url;
 
 use crate::app::App;
 use crate::calendars::oauth::Pkce;
-use crate::calendars::{Account, Authorize, Calendar, CalendarError, CalendarId, Call, Grant};
+use crate::calendars::{
+    Account, Authorize, Calendar, CalendarError, CalendarId, Call, Credential, Grant, OAuth, Provider,
+};
 use crate::domain::{
     AccountCalendar, AccountEvent, AccountHash, CalendarRef, HostId, Integration, IntegrationId,
     IntegrationStatus, Job, ProviderKind, Scope, Tenant,
@@ -145,7 +147,7 @@ pub async fn start_connect(
     return_to: Option<&str>,
 ) -> Result<Started, ConnectError> {
     let tenant = scope.tenant();
-    let calendar = app.calendars.of(provider).ok_or(ConnectError::ProviderNotSetUp)?;
+    let auth = &app.calendars.of(provider).ok_or(ConnectError::ProviderNotSetUp)?.auth;
     let return_to = match return_to {
         Some(url) => Some(allowed(&app.config.return_to, url).ok_or(ConnectError::ReturnNotAllowed)?),
         None => None,
@@ -174,7 +176,7 @@ pub async fn start_connect(
         expires_at,
     };
     app.store.put_oauth_state(&hash, &round_trip).await?;
-    let authorization_url = calendar.authorize_url(&Authorize {
+    let authorization_url = auth.authorize_url(&Authorize {
         state: &state,
         challenge: &pkce.challenge,
         redirect_uri: &redirect_uri,
@@ -203,10 +205,10 @@ pub async fn finish_connect(
     cookie: Option<&str>,
 ) -> Result<Arrival, ConnectError> {
     let (hash, round_trip) = take(app, provider, state).await?;
-    let calendar = app.calendars.of(provider).ok_or(ConnectError::ProviderNotSetUp)?;
+    let Provider { auth, calendar, .. } = app.calendars.of(provider).ok_or(ConnectError::ProviderNotSetUp)?;
     let deadline = Instant::now() + WITHIN;
     let verifier = unseal_state(app, &hash, VERIFIER, &round_trip).await?;
-    let grant = match calendar.exchange(code, &verifier, &round_trip.redirect_uri, deadline).await {
+    let grant = match auth.exchange(code, &verifier, &round_trip.redirect_uri, deadline).await {
         Ok(grant) => grant,
         Err(CalendarError::Revoked | CalendarError::Rejected { .. }) => {
             return Err(ConnectError::CodeRefused);
@@ -214,8 +216,9 @@ pub async fn finish_connect(
         Err(error) => return Err(error.into()),
     };
     // Of no use, but not given back: revoking one token ends all of the account's, and it may be connected already.
-    usable(calendar, &grant)?;
-    let account = calendar.account(Call { access: &grant.access, deadline }).await?;
+    usable(auth.as_ref(), &grant)?;
+    let credential = Credential::Bearer(grant.access.clone());
+    let account = calendar.account(Call { credential: &credential, deadline }).await?;
     let is_same_browser =
         cookie.is_some_and(|cookie| StateHash::of(cookie).to_string() == round_trip.cookie_hash);
     if is_same_browser {
@@ -235,7 +238,12 @@ pub async fn approve_connect(
     let kept = unseal_state(app, &hash, GRANT, &round_trip).await?;
     let kept: KeptGrant =
         serde_json::from_str(kept.expose_secret()).map_err(|_not_a_grant| ConnectError::UnknownState)?;
-    let account = Account { email: kept.account, default_calendar: kept.default_calendar, time_zone: None };
+    let account = Account {
+        id: kept.account_id,
+        label: kept.account,
+        default_calendar: kept.default_calendar,
+        time_zone: None,
+    };
     let grant = Grant {
         access: kept.access.into(),
         refresh: Some(kept.refresh.into()),
@@ -251,6 +259,7 @@ struct KeptGrant {
     access: String,
     refresh: String,
     expires_at: DateTime<Utc>,
+    account_id: String,
     account: String,
     default_calendar: CalendarId,
 }
@@ -266,7 +275,8 @@ async fn await_click(
         access: grant.access.expose_secret().to_owned(),
         refresh: refresh.expose_secret().to_owned(),
         expires_at: grant.expires_at,
-        account: account.email.clone(),
+        account_id: account.id,
+        account: account.label.clone(),
         default_calendar: account.default_calendar,
     };
     let kept: SecretString =
@@ -281,14 +291,14 @@ async fn await_click(
     Ok(Arrival::AwaitsClick(Question {
         tenant,
         host_name: host.host.name,
-        account: account.email,
+        account: account.label,
         token,
         return_to,
     }))
 }
 
-fn usable(calendar: &dyn Calendar, grant: &Grant) -> Result<(), ConnectError> {
-    let missing = calendar.missing_scopes(&grant.scopes);
+fn usable(auth: &dyn OAuth, grant: &Grant) -> Result<(), ConnectError> {
+    let missing = auth.missing_scopes(&grant.scopes);
     if !missing.is_empty() {
         return Err(ConnectError::MissingScopes(missing));
     }
@@ -324,7 +334,7 @@ async fn store_account(
     known_calendars: Option<&[AccountCalendar]>,
 ) -> Result<(Integration, Job), ConnectError> {
     let scope = Scope::Tenant(round_trip.tenant.clone());
-    let hash = account_hash(app, round_trip.provider, &account.email).await?;
+    let hash = account_hash(app, round_trip.provider, &account.id).await?;
     change(async || {
         let items = app.store.host(&round_trip.tenant, &round_trip.host).await?;
         let items = items.ok_or(ConnectError::UnknownHost)?;
@@ -337,7 +347,7 @@ async fn store_account(
         let waiting = items.integrations.iter().find(waits).ok_or(ConnectError::UnknownState)?;
         let known = items.integrations.iter().find(|integration| {
             integration.provider == round_trip.provider
-                && integration.account.as_deref() == Some(account.email.as_str())
+                && integration.account_id.as_deref() == Some(account.id.as_str())
         });
         let before = known.unwrap_or(waiting);
         let tokens = seal_grant(app, before, grant, None, before.token_version).await?;
@@ -355,7 +365,7 @@ async fn store_account(
                 items.host.write_to.clone()
             };
         let job = placing_job(app, &scope, &round_trip.host)?;
-        let placing = Placing { host: &items.host, write_to, job: &job };
+        let placing = Placing { host: &items.host, write_to, mails_guests: false, job: &job };
         let done = app
             .store
             .connect_integration(before, after, &tokens, replaced, Some(&placing), Some(&hash))
@@ -383,8 +393,8 @@ async fn await_revoking(
         tokio::time::sleep(WAIT).await;
     }
     let refresh = grant.refresh.as_ref().filter(|_| has_waited);
-    let Some((calendar, refresh)) = app.calendars.of(provider).zip(refresh) else { return Ok(None) };
-    match calendar.refresh(refresh, deadline).await {
+    let Some((provider, refresh)) = app.calendars.of(provider).zip(refresh) else { return Ok(None) };
+    match provider.auth.refresh(refresh, deadline).await {
         Ok(renewed) => {
             let refresh = renewed.refresh.clone().or_else(|| Some(refresh.clone()));
             Ok(Some(Grant { refresh, ..renewed }))
@@ -397,9 +407,9 @@ async fn await_revoking(
 /// The calendars of a new account. That it is connected does not depend on this: what cannot be listed now is listed with
 /// the next reading.
 async fn list_calendars(app: &App, provider: ProviderKind, grant: &Grant) -> Option<Vec<AccountCalendar>> {
-    let calendar = app.calendars.of(provider)?;
-    let deadline = Instant::now() + WITHIN;
-    match calendar.calendars(Call { access: &grant.access, deadline }).await {
+    let calendar: &dyn Calendar = app.calendars.of(provider)?.calendar.as_ref();
+    let (credential, deadline) = (Credential::Bearer(grant.access.clone()), Instant::now() + WITHIN);
+    match calendar.calendars(Call { credential: &credential, deadline }).await {
         Ok(listed) => Some(known_calendars(&listed)),
         Err(error) => {
             tracing::warn!(%error, "the calendars of a new account were not listed");
@@ -428,9 +438,12 @@ fn connected(
     if let Some(known) = known_calendars {
         after.calendars = known.to_vec();
     }
-    after.account = Some(account.email.clone());
+    after.account_id = Some(account.id.clone());
+    after.account = Some(account.label.clone());
     after.status = after.status.after(AccountEvent::Authorized);
     after.enabled = true;
+    let provider = app.calendars.of(before.provider);
+    after.mails_on_removal = provider.is_some_and(|provider| !provider.capabilities.silent_delete);
     after.clearing_until = None;
     after.keeps_events = false;
     after.failures = 0;
@@ -494,6 +507,7 @@ fn pending(
         tenant: tenant.clone(),
         host: host.clone(),
         provider,
+        account_id: None,
         account: None,
         status: IntegrationStatus::Pending,
         enabled: true,
@@ -513,6 +527,7 @@ fn pending(
         pending_until: Some(until),
         access_expires_at: None,
         clearing_until: None,
+        mails_on_removal: false,
         keeps_events: false,
     })
 }

@@ -33,32 +33,43 @@ const REVOKE_TIMEOUT: Duration = Duration::from_secs(6);
 /// No booking starts later.
 const AHEAD_DAYS: i64 = 800;
 
-/// Disconnects an integration, and removes its events unless they are to be kept. One that is disconnected already stays so.
+/// What is done about the events of a calendar that is disconnected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leaving {
+    /// Whether they stay where they are, out of reach.
+    pub keeps_events: bool,
+    /// Whether guests may be mailed because they are removed.
+    pub may_mail_guests: bool,
+}
+
+/// Disconnects an integration, and removes its events unless they are to be kept. Refused where guests would be mailed for
+/// that, unless they may be. One that is disconnected already stays so.
 pub async fn disconnect(
     app: &App,
     scope: &Scope,
     id: &IntegrationId,
-    keeps_events: bool,
+    leaving: Leaving,
 ) -> Result<IntegrationDetails, IntegrationError> {
     let now = app.clock.now().trunc_subsecs(0);
-    let integration = Box::pin(change_integration(app, scope, id, |integration, _| {
-        let was_live = integration.is_live();
-        if integration.status == IntegrationStatus::Disconnected {
-            return false;
-        }
-        integration.status = integration.status.after(AccountEvent::Disconnected);
-        integration.token_version += 1;
-        integration.clearing_until = Some(now + KEPT_FOR);
-        integration.keeps_events = keeps_events;
-        integration.synced = None;
-        integration.read_ok_at = None;
-        integration.last_error = None;
-        integration.pending_until = None;
-        // When what follows here is not finished by then, the schedule finishes it.
-        integration.due_at = Some(now + RETRY_AFTER);
-        was_live
-    }))
-    .await?;
+    let integration =
+        Box::pin(change_integration(app, scope, id, leaving.may_mail_guests, |integration, _| {
+            let was_live = integration.is_live();
+            if integration.status == IntegrationStatus::Disconnected {
+                return false;
+            }
+            integration.status = integration.status.after(AccountEvent::Disconnected);
+            integration.token_version += 1;
+            integration.clearing_until = Some(now + KEPT_FOR);
+            integration.keeps_events = leaving.keeps_events;
+            integration.synced = None;
+            integration.read_ok_at = None;
+            integration.last_error = None;
+            integration.pending_until = None;
+            // When what follows here is not finished by then, the schedule finishes it.
+            integration.due_at = Some(now + RETRY_AFTER);
+            was_live
+        }))
+        .await?;
     if integration.is_clearing()
         && let Err(error) = Box::pin(clear_all(app, &integration)).await
     {
@@ -139,19 +150,22 @@ async fn is_placing(app: &App, tenant: &Tenant, host: &HostId) -> Result<bool, S
 /// Gives the grant back, unless another integration of the deployment lives on the account: giving back one grant ends all
 /// of the account's.
 async fn revoke(app: &App, integration: &Integration, deadline: Instant) -> Result<(), AccessError> {
-    let Some(account) = &integration.account else { return Ok(()) };
+    let Some(account) = &integration.account_id else { return Ok(()) };
     let account = account_hash(app, integration.provider, account).await?;
     if unless_lost(app.store.leave_account(&account, integration).await)?.is_none() {
         // Connected again meanwhile.
         return Ok(());
     }
     let Some(tokens) = app.store.tokens(integration).await? else { return Ok(()) };
-    let calendar = app.calendars.of(integration.provider).ok_or(CalendarError::Unreachable)?;
+    let provider = app.calendars.of(integration.provider).ok_or(CalendarError::Unreachable)?;
+    if !provider.capabilities.revoke {
+        return Ok(());
+    }
     let refresh = open(app, integration, REFRESH, &tokens.refresh).await?;
     if unless_lost(app.store.begin_revoking(&account).await)?.is_none() {
         return Ok(());
     }
-    let revoked = calendar.revoke(&refresh, deadline).await;
+    let revoked = provider.auth.revoke(&refresh, deadline).await;
     app.store.end_revoking(&account).await?;
     Ok(revoked?)
 }

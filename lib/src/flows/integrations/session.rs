@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::calendars::{Calendar, CalendarError, Call, Grant};
+use crate::calendars::{Calendar, CalendarError, Call, Capabilities, Credential, Grant, OAuth, Provider};
 use crate::domain::{Integration, Tenant};
 use crate::flows::keys::{KeyError, opening_key, sealing_key};
 use crate::store::{SealedTokens, StoreError};
@@ -46,9 +46,8 @@ pub enum AccessError {
 pub(in crate::flows) struct Session<'a> {
     app: &'a App,
     integration: Integration,
-    /// The provider's verbs.
-    pub(in crate::flows) calendar: &'a dyn Calendar,
-    access: SecretString,
+    provider: &'a Provider,
+    credential: Credential,
     version: u64,
     deadline: Instant,
     renewed: bool,
@@ -71,15 +70,26 @@ impl<'a> Session<'a> {
         tokens: Option<SealedTokens>,
         deadline: Instant,
     ) -> Result<Self, AccessError> {
-        let calendar = app.calendars.of(integration.provider).ok_or(CalendarError::Unreachable)?;
-        let (access, version) = access_token(app, calendar, integration, deadline, tokens, None).await?;
-        let integration = integration.clone();
-        Ok(Self { app, integration, calendar, access, version, deadline, renewed: false })
+        let provider = app.calendars.of(integration.provider).ok_or(CalendarError::Unreachable)?;
+        let auth = provider.auth.as_ref();
+        let (access, version) = access_token(app, auth, integration, deadline, tokens, None).await?;
+        let (integration, credential) = (integration.clone(), Credential::Bearer(access));
+        Ok(Self { app, integration, provider, credential, version, deadline, renewed: false })
+    }
+
+    /// The provider's calendars.
+    pub(in crate::flows) fn calendar(&self) -> &'a dyn Calendar {
+        self.provider.calendar.as_ref()
+    }
+
+    /// What the provider can do.
+    pub(in crate::flows) fn capabilities(&self) -> Capabilities {
+        self.provider.capabilities
     }
 
     /// What every call to the provider carries.
     pub(in crate::flows) fn call(&self) -> Call<'_> {
-        Call { access: &self.access, deadline: self.deadline }
+        Call { credential: &self.credential, deadline: self.deadline }
     }
 
     /// After a 401: a new token, once. `false` when there was one already: then the provider is out of step with itself,
@@ -89,9 +99,10 @@ impl<'a> Session<'a> {
             return Ok(false);
         }
         self.renewed = true;
-        let refused = Some(self.version);
-        (self.access, self.version) =
-            access_token(self.app, self.calendar, &self.integration, self.deadline, None, refused).await?;
+        let (auth, refused) = (self.provider.auth.as_ref(), Some(self.version));
+        let (access, version) =
+            access_token(self.app, auth, &self.integration, self.deadline, None, refused).await?;
+        (self.credential, self.version) = (Credential::Bearer(access), version);
         Ok(true)
     }
 }
@@ -100,7 +111,7 @@ impl<'a> Session<'a> {
 macro_rules! through {
     ($session:expr, $verb:ident ( $($argument:expr),* )) => {
         loop {
-            match $session.calendar.$verb($session.call(), $($argument),*).await {
+            match $session.calendar().$verb($session.call(), $($argument),*).await {
                 Err($crate::calendars::CalendarError::Unauthorized) => match $session.renew().await {
                     Ok(true) => {}
                     Ok(false) => break Err($crate::calendars::CalendarError::Unauthorized.into()),
@@ -117,7 +128,7 @@ pub(in crate::flows) use through;
 /// are not good, whatever their date says.
 async fn access_token(
     app: &App,
-    calendar: &dyn Calendar,
+    auth: &dyn OAuth,
     integration: &Integration,
     deadline: Instant,
     mut read: Option<SealedTokens>,
@@ -134,7 +145,7 @@ async fn access_token(
             return Ok((open(app, integration, ACCESS, &tokens.access).await?, tokens.version));
         }
         match app.store.take_token_lease(integration, tokens.version).await {
-            Ok(()) => match refresh(app, calendar, integration, &tokens, deadline).await {
+            Ok(()) => match refresh(app, auth, integration, &tokens, deadline).await {
                 Ok(Some(access)) => return Ok((access, tokens.version + 1)),
                 // Stored already by an earlier try, or changed by somebody else: what is stored counts.
                 Ok(None) => {}
@@ -165,13 +176,13 @@ async fn access_token(
 /// Refreshes and stores; `None` when what was read is no longer what is stored.
 async fn refresh(
     app: &App,
-    calendar: &dyn Calendar,
+    auth: &dyn OAuth,
     integration: &Integration,
     tokens: &SealedTokens,
     deadline: Instant,
 ) -> Result<Option<SecretString>, AccessError> {
     let refresh = open(app, integration, REFRESH, &tokens.refresh).await?;
-    let grant = calendar.refresh(&refresh, deadline).await?;
+    let grant = auth.refresh(&refresh, deadline).await?;
     let sealed = seal_grant(app, integration, &grant, Some(&refresh), tokens.version).await?;
     match app.store.put_tokens(integration, &sealed).await {
         Ok(()) => Ok(Some(grant.access)),

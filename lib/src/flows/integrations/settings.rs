@@ -15,6 +15,7 @@ use crate::flows::integrations::known_calendars;
 use crate::flows::integrations::session::{AccessError, Session, through};
 use crate::flows::jobs::place_events::placing_job;
 use crate::flows::jobs::run::run_within;
+use crate::flows::mailed_guests::{WouldMailGuests, mails_guests};
 use crate::flows::sync::pull::{PullError, Pulled, pull};
 use crate::store::{Placing, StoreError};
 
@@ -47,6 +48,8 @@ pub struct Settings {
     pub conflict_calendars: Option<Vec<String>>,
     /// Whether the integration counts.
     pub enabled: Option<bool>,
+    /// Whether guests may be mailed because their event moves to another calendar.
+    pub may_mail_guests: bool,
 }
 
 /// Why nothing could be done with an integration.
@@ -70,6 +73,9 @@ pub enum IntegrationError {
     /// The account may not write to this calendar.
     #[error("the account may not write to this calendar")]
     ReadOnlyCalendar,
+    /// Guests would be mailed for it.
+    #[error(transparent)]
+    WouldMailGuests(#[from] WouldMailGuests),
     /// Too many calendars at once.
     #[error("at most 50 conflict calendars")]
     TooManyCalendars,
@@ -175,7 +181,7 @@ pub async fn change_settings(
     if settings.target_calendar.is_some() || settings.conflict_calendars.is_some() {
         check_calendars(settings, &calendars_of(app, &found).await?)?;
     }
-    let changed = change_integration(app, scope, id, |integration, write_to| {
+    let changed = change_integration(app, scope, id, settings.may_mail_guests, |integration, write_to| {
         let was_on = integration.enabled;
         apply(app, settings, integration);
         if let Some(calendar) = &settings.target_calendar {
@@ -232,6 +238,7 @@ pub(in crate::flows) async fn change_integration(
     app: &App,
     scope: &Scope,
     id: &IntegrationId,
+    may_mail_guests: bool,
     apply: impl Fn(&mut Integration, &mut Option<CalendarRef>) -> bool,
 ) -> Result<Integration, IntegrationError> {
     let (changed, job) = change(async || {
@@ -243,7 +250,15 @@ pub(in crate::flows) async fn change_integration(
             false if after == before => return Ok(Some((before, None))),
             false => None,
         };
-        let placing = job.as_ref().map(|job| Placing { host: &items.host, write_to, job });
+        if job.is_some() {
+            let is_left = |at: &CalendarRef| {
+                let is_given_up = at.integration == after.id && !after.is_live() && !after.keeps_events;
+                is_given_up || write_to != items.host.write_to && write_to.as_ref() != Some(at)
+            };
+            mails_guests(app, scope, &items, may_mail_guests, is_left).await??;
+        }
+        let host = &items.host;
+        let placing = job.as_ref().map(|job| Placing { host, write_to, mails_guests: may_mail_guests, job });
         let changed = app.store.change_integration(&before, after, placing.as_ref()).await;
         Ok::<_, IntegrationError>(unless_lost(changed)?.map(|changed| (changed, job)))
     })

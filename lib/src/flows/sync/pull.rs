@@ -11,10 +11,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::calendars::{Busy, BusyQuery, CalendarError, CalendarId, Notify, OwnEvent};
+use crate::calendars::{Busy, BusyQuery, CalendarError, CalendarEvent, CalendarId, Known, Notify};
 use crate::domain::{
-    AccountCalendar, AccountEvent, AgendaEntry, Attempt, Booking, BookingId, CalendarRef, Day, DayBits,
-    EntryKey, EventRef, Integration, IntegrationStatus, Lease, Span, Tick, Ticks,
+    AccountCalendar, AccountEvent, AgendaEntry, CalendarRef, Day, DayBits, EventRef, Integration,
+    IntegrationStatus, Lease, Span, Tick, Ticks,
 };
 use crate::flows::integrations::known_calendars;
 use crate::flows::integrations::session::{AccessError, Session, through};
@@ -27,7 +27,8 @@ pub(in crate::flows) const LEASE: TimeDelta = TimeDelta::seconds(60);
 const PULL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bookings are offered this far ahead when the host has no event type yet.
 const DEFAULT_WINDOW_DAYS: i32 = 30;
-
+/// No booking starts later.
+const AHEAD_DAYS: i64 = 800;
 /// How long a listing of an account's calendars is gone by.
 const CALENDARS_LAST: TimeDelta = TimeDelta::days(1);
 
@@ -139,16 +140,16 @@ pub(in crate::flows) async fn busy_now(
     if let Some(error) = unreadable(integration, &busy) {
         return Err(error.into());
     }
-    let mut live = bookings_of(app, integration, &busy.own).await?;
-    let elsewhere: Vec<&(CalendarId, OwnEvent)> =
-        busy.own.iter().filter(|(_, event)| stands_elsewhere(event, live.get(&event.key.booking))).collect();
-    live.retain(|id, _| elsewhere.iter().any(|(_, event)| event.key.booking == *id));
-    let entries = entries_of(app, integration, &live).await?;
-    let moved = elsewhere.into_iter().filter(|(calendar, event)| {
+    let agenda = agenda_for(app, integration, &busy, app.clock.now()).await?;
+    let events = busy.events.iter().filter(|(calendar, event)| {
         let at = at(integration, calendar);
-        !entries.get(&event.key.booking).is_some_and(|entry| is_where_we_left_it(&at, event, entry))
+        match Ours::of(&at, event, &agenda) {
+            Ours::No => blocks(integration, &at, event),
+            Ours::Lost => event.blocks,
+            Ours::Of(entry) => stands_elsewhere(event, entry) && !is_where_we_left_it(&at, event, entry),
+        }
     });
-    let spans = busy.spans.iter().copied().chain(moved.map(|(_, event)| event.span));
+    let spans = busy.spans.iter().copied().chain(events.map(|(_, event)| event.span));
     Ok(spans.into_iter().any(|span| span.overlaps(claim)))
 }
 
@@ -163,20 +164,18 @@ struct Read {
 async fn read(app: &App, integration: &Integration, window: Span) -> Result<Read, AccessError> {
     let deadline = Instant::now() + PULL_TIMEOUT;
     let (busy, mut session) = ask(app, integration, window, deadline).await?;
-    let bookings = bookings_of(app, integration, &busy.own).await?;
-    let entries = entries_of(app, integration, &bookings).await?;
+    let agenda = agenda_for(app, integration, &busy, app.clock.now()).await?;
     let mut removed = 0;
     let mut unreadable = unreadable(integration, &busy);
     let mut spans = busy.spans;
-    for (calendar, event) in &busy.own {
-        match fate(&at(integration, calendar), integration, event, &bookings, &entries) {
+    for (calendar, event) in &busy.events {
+        match fate(&at(integration, calendar), integration, event, &agenda) {
             Fate::Keep => {}
             Fate::Block => spans.push(event.span),
             Fate::Remove => {
-                match through!(session, delete_event(calendar, &event.id, None, Notify::Nobody)) {
-                    Ok(()) | Err(AccessError::Calendar(CalendarError::NotFound | CalendarError::Gone)) => {
-                        removed += 1;
-                    }
+                let known = Known { id: event.id.clone(), etag: None };
+                match through!(session, delete_event(calendar, &known, Notify::Nobody)) {
+                    Ok(_) | Err(AccessError::Calendar(CalendarError::NotFound)) => removed += 1,
                     Err(AccessError::Calendar(error)) => unreadable = Some(error),
                     Err(error) => return Err(error),
                 }
@@ -217,8 +216,7 @@ async fn ask<'a>(
     let id = |id: &String| id.parse::<CalendarId>().map_err(|_invalid| CalendarError::Unreadable);
     let conflicts = integration.conflict_calendars.iter().map(id).collect::<Result<Vec<_>, _>>()?;
     let with_own = integration.event_calendars.iter().map(id).collect::<Result<Vec<_>, _>>()?;
-    let query =
-        BusyQuery { window, conflicts: &conflicts, with_own: &with_own, integration: &integration.id };
+    let query = BusyQuery { window, conflicts: &conflicts, with_own: &with_own, owner: &integration.id };
     let mut session = Session::open(app, integration, deadline).await?;
     // Whether the grant is good again only a new token can tell.
     if integration.status == IntegrationStatus::NeedsReauth {
@@ -244,114 +242,110 @@ fn at(integration: &Integration, calendar: &CalendarId) -> CalendarRef {
     CalendarRef { integration: integration.id.clone(), calendar: calendar.as_str().to_owned() }
 }
 
-/// What is to become of a marked event.
+/// Whether an event takes time that is not ours: its calendar is one of those that block, and it blocks there.
+fn blocks(integration: &Integration, at: &CalendarRef, event: &CalendarEvent) -> bool {
+    event.blocks && integration.conflict_calendars.contains(&at.calendar)
+}
+
+/// Whether an event is ours: an entry of this host's agenda refers to it, or it carries a key of ours.
+enum Ours<'a> {
+    /// It is not.
+    No,
+    /// It is, but of no booking that this host has.
+    Lost,
+    /// It is one of this entry's.
+    Of(&'a AgendaEntry),
+}
+
+impl<'a> Ours<'a> {
+    fn of(at: &CalendarRef, event: &CalendarEvent, agenda: &'a [AgendaEntry]) -> Self {
+        let refers = |entry: &&AgendaEntry| {
+            let link = entry.standing().map(|link| &link.event);
+            let left = entry.leftovers.iter().map(|left| &left.event);
+            link.into_iter().chain(left).any(|recorded| is_event(at, event, recorded))
+        };
+        if let Some(entry) = agenda.iter().find(refers) {
+            return Self::Of(entry);
+        }
+        let Some(key) = &event.key else { return Self::No };
+        let entry = agenda.iter().find(|entry| entry.booking == key.booking && entry.host == key.host);
+        entry.map_or(Self::Lost, Self::Of)
+    }
+}
+
+/// What is to become of an event.
 enum Fate {
-    /// It is a live booking's, where it belongs, or a push will look after it.
+    /// It takes no time of its own: it leaves its owner free, is a live booking's where it belongs, or a push will look
+    /// after it.
     Keep,
-    /// It stands where no live booking of ours does: busy there until somebody decides.
+    /// It is somebody's time, or stands where no live booking of ours does: busy until somebody decides.
     Block,
-    /// It belongs to no live booking.
+    /// It is ours and belongs to no live booking.
     Remove,
 }
 
-fn fate(
-    at: &CalendarRef,
-    integration: &Integration,
-    event: &OwnEvent,
-    bookings: &HashMap<BookingId, Booking>,
-    entries: &HashMap<BookingId, AgendaEntry>,
-) -> Fate {
-    let booking = bookings.get(&event.key.booking);
-    // An event of another host's entry is that host's.
-    let is_theirs = event.key.host != integration.host;
-    if is_theirs {
-        return Fate::Keep;
-    }
-    // Of a booking that we do not know, we know nothing: it is somebody's time.
-    let Some((booking, entry)) = booking.zip(entries.get(&event.key.booking)) else {
-        return if event.blocks { Fate::Block } else { Fate::Keep };
+fn fate(at: &CalendarRef, integration: &Integration, event: &CalendarEvent, agenda: &[AgendaEntry]) -> Fate {
+    let block_if = |blocks: bool| if blocks { Fate::Block } else { Fate::Keep };
+    let entry = match Ours::of(at, event, agenda) {
+        Ours::No => return block_if(blocks(integration, at, event)),
+        // Of a booking that we do not know, we know nothing: it is somebody's time.
+        Ours::Lost => return block_if(event.blocks),
+        Ours::Of(entry) => entry,
     };
     if entry.leftovers.iter().any(|left| is_event(at, event, &left.event)) {
         return Fate::Keep;
     }
-    let is_moved = stands_elsewhere(event, Some(booking)) && !is_where_we_left_it(at, event, entry);
+    let is_moved = stands_elsewhere(event, entry) && !is_where_we_left_it(at, event, entry);
     // A push is at work or will be: it knows best, and may have made an event that is not recorded yet.
-    if !entry.is_shown(booking) && entry.due_at.is_some() {
-        return if is_moved { Fate::Block } else { Fate::Keep };
+    if !entry.is_in_place(entry.write_to.as_ref()) && entry.due_at.is_some() {
+        return block_if(is_moved);
     }
     let is_current = match entry.standing() {
         Some(link) => is_event(at, event, &link.event),
         // Of a first writing whose answer was lost.
-        None => entry.attempts.iter().any(|attempt| is_of_attempt(at, event, attempt)),
+        None => is_of_attempt(at, event, entry),
     };
     // What is recorded is a push's to remove, also when bookings are written elsewhere by now.
-    if !entry.status.wants_event() || !is_current {
-        Fate::Remove
-    } else if is_moved {
-        Fate::Block
-    } else {
-        Fate::Keep
-    }
+    if !entry.status.wants_event() || !is_current { Fate::Remove } else { block_if(is_moved) }
 }
 
-/// Whether a marked event stands where its live booking does not, and would block there: because a person has moved it,
+/// Whether an event of ours stands where its live booking does not, and would block there: because a person has moved it,
 /// or because the booking has moved and the event is to follow.
-fn stands_elsewhere(event: &OwnEvent, booking: Option<&Booking>) -> bool {
-    let booking = booking.filter(|booking| booking.status.wants_event());
-    event.blocks && booking.is_some_and(|booking| booking.span() != event.span)
+fn stands_elsewhere(event: &CalendarEvent, entry: &AgendaEntry) -> bool {
+    event.blocks && entry.status.wants_event() && entry.span() != event.span
 }
 
 /// Whether an event has the time that we have given it. Then it takes none of its own: that is the booking's cells'.
-fn is_where_we_left_it(at: &CalendarRef, event: &OwnEvent, entry: &AgendaEntry) -> bool {
+fn is_where_we_left_it(at: &CalendarRef, event: &CalendarEvent, entry: &AgendaEntry) -> bool {
     let shown = entry.standing().filter(|link| is_event(at, event, &link.event));
+    let is_shown = shown.is_some_and(|link| link.shown.span == event.span);
     // Of a first writing whose answer was lost nothing but the attempt is known.
-    let tried = entry.attempts.iter().filter(|attempt| is_of_attempt(at, event, attempt));
-    let spans = shown.map(|link| link.shown.span).into_iter().chain(tried.map(|attempt| attempt.span));
-    event.key.host == entry.host && spans.into_iter().any(|span| span == event.span)
+    is_shown || is_of_attempt(at, event, entry) && entry.attempts.iter().any(|of| of.span == event.span)
 }
 
-fn is_event(at: &CalendarRef, event: &OwnEvent, recorded: &EventRef) -> bool {
+fn is_event(at: &CalendarRef, event: &CalendarEvent, recorded: &EventRef) -> bool {
     recorded.at == *at && recorded.event == event.id.as_str()
 }
 
-fn is_of_attempt(at: &CalendarRef, event: &OwnEvent, attempt: &Attempt) -> bool {
-    attempt.at == *at && attempt.generation == event.key.generation
+/// Whether an attempt of the entry may have made the event.
+fn is_of_attempt(at: &CalendarRef, event: &CalendarEvent, entry: &AgendaEntry) -> bool {
+    let Some(key) = &event.key else { return false };
+    entry.attempts.iter().any(|attempt| attempt.at == *at && attempt.generation == key.generation)
 }
 
-async fn bookings_of(
+/// The host's agenda, if an event may be of it. Read after the calendar: what was written in between is known.
+async fn agenda_for(
     app: &App,
     integration: &Integration,
-    own: &[(CalendarId, OwnEvent)],
-) -> Result<HashMap<BookingId, Booking>, StoreError> {
-    let mut ids: Vec<BookingId> = own.iter().map(|(_, event)| event.key.booking.clone()).collect();
-    ids.sort();
-    ids.dedup();
-    app.store.bookings(&integration.tenant, &ids).await
-}
-
-/// This host's entries of these bookings. One that is moved in between is found where it stands now.
-async fn entries_of(
-    app: &App,
-    integration: &Integration,
-    bookings: &HashMap<BookingId, Booking>,
-) -> Result<HashMap<BookingId, AgendaEntry>, StoreError> {
-    let keys: Vec<EntryKey> =
-        bookings.values().map(|booking| EntryKey::of(booking, &integration.host)).collect();
-    let found = app.store.entries(&keys).await?;
-    let mut entries: HashMap<_, _> = found.into_iter().map(|entry| (entry.booking.clone(), entry)).collect();
-    for booking in
-        bookings.values().filter(|booking| booking.claim.hosts().any(|host| *host == integration.host))
-    {
-        if !entries.contains_key(&booking.id) {
-            let record = app.store.booking_record(&booking.tenant, &booking.id).await?;
-            let own = record.into_iter().flat_map(|record| record.entries);
-            entries.extend(
-                own.filter(|entry| entry.host == integration.host)
-                    .map(|entry| (entry.booking.clone(), entry)),
-            );
-        }
+    busy: &Busy,
+    now: DateTime<Utc>,
+) -> Result<Vec<AgendaEntry>, StoreError> {
+    if busy.events.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(entries)
+    let first = Tick::floor(now).day().start() - Ticks::LONGEST_CLAIM;
+    let last = Tick::floor(now + TimeDelta::days(AHEAD_DAYS));
+    app.store.agenda(&integration.tenant, &integration.host, Span::new(first, last)).await
 }
 
 /// From the start of today to the end of the longest booking window, with room for the longest claim.

@@ -13,7 +13,7 @@ use crate::domain::{AgendaEntry, Booking, Conference, IntegrationId, Location, T
 pub(in crate::flows) fn render_event(
     booking: &Booking,
     entry: &AgendaEntry,
-    integration: &IntegrationId,
+    owner: &IntegrationId,
     generation: u32,
 ) -> EventDraft {
     let (guest, terms) = (&booking.guest, &booking.terms);
@@ -25,7 +25,8 @@ pub(in crate::flows) fn render_event(
     let makes_conference = is_organizer && wants_conference(booking);
     EventDraft {
         key: EventKey { booking: booking.id.clone(), host: entry.host.clone(), generation },
-        integration: integration.clone(),
+        owner: owner.clone(),
+        version: booking.version,
         starts_at: booking.span().start.instant(),
         ends_at: booking.span().end.instant(),
         time_zone: terms.time_zone,

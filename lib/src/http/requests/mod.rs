@@ -27,7 +27,7 @@ use secrecy::SecretString;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::{HostId, Ticks, Zone};
-use crate::flows::{Settings, SlotsQuery};
+use crate::flows::{Leaving, Settings, SlotsQuery};
 use crate::http::fields::{Fields, FromFields, Text};
 use crate::http::words;
 
@@ -80,11 +80,37 @@ pub struct DisconnectQuery {
     /// Whether the events of bookings stay in the calendar, and out of reach. They are removed when left out.
     #[param(required = false)]
     pub keep_events: bool,
+    /// Whether guests may be mailed that their event is cancelled, where the provider tells them when it is removed.
+    #[param(required = false)]
+    pub mail_guests: bool,
 }
 
 impl FromFields for DisconnectQuery {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { keep_events: fields.optional("keep_events")?.unwrap_or(false) })
+        let (keep_events, mail_guests) = (fields.optional("keep_events"), fields.optional("mail_guests"));
+        Some(Self { keep_events: keep_events?.unwrap_or(false), mail_guests: mail_guests?.unwrap_or(false) })
+    }
+}
+
+impl From<DisconnectQuery> for Leaving {
+    fn from(query: DisconnectQuery) -> Self {
+        Self { keeps_events: query.keep_events, may_mail_guests: query.mail_guests }
+    }
+}
+
+/// How the events of bookings move to another calendar.
+#[derive(Clone, Copy, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MoveEventsQuery {
+    /// Whether guests may be mailed that their event is cancelled, where the provider tells them when it is removed from
+    /// the calendar that it leaves.
+    #[param(required = false)]
+    pub mail_guests: bool,
+}
+
+impl FromFields for MoveEventsQuery {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { mail_guests: fields.optional("mail_guests")?.unwrap_or(false) })
     }
 }
 
@@ -114,12 +140,14 @@ impl FromFields for SettingsRequest {
     }
 }
 
-impl From<SettingsRequest> for Settings {
-    fn from(request: SettingsRequest) -> Self {
-        Self {
-            target_calendar: request.target_calendar,
-            conflict_calendars: request.conflict_calendars,
-            enabled: request.enabled,
+impl SettingsRequest {
+    /// The change that is asked for.
+    pub fn with(self, query: MoveEventsQuery) -> Settings {
+        Settings {
+            target_calendar: self.target_calendar,
+            conflict_calendars: self.conflict_calendars,
+            enabled: self.enabled,
+            may_mail_guests: query.mail_guests,
         }
     }
 }

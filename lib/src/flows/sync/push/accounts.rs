@@ -44,6 +44,12 @@ impl<'a> Accounts<'a> {
         self.found.accounts.iter().map(|(integration, _)| integration).find(|found| found.id == *id)
     }
 
+    /// Whether guests may be mailed when an event of a booking that stands is removed from this calendar: somebody who was
+    /// told has chosen so, for this disconnect or for this change of where bookings are written.
+    pub(super) fn may_mail_guests(&self, at: &CalendarRef) -> bool {
+        self.found.mails_guests || self.integration(&at.integration).is_some_and(Integration::is_clearing)
+    }
+
     /// Whether a call to a calendar may have been made: an error does not say what an earlier try of the same call has
     /// done.
     pub(super) fn has_sent(&self) -> bool {

@@ -7,9 +7,12 @@ use chrono::{DateTime, Utc};
 
 use super::accounts::{Accounts, Reach};
 use super::outcome::{Outcome, Removal, Unreached};
-use crate::calendars::{CalendarError, CalendarId, EventId, Notify, Placed};
+use crate::app::App;
+use crate::calendars::{
+    CalendarError, CalendarId, Deletion, EventDraft, EventId, Known, Notify, Placed, Put,
+};
 use crate::domain::{
-    AgendaEntry, Attempt, Booking, CalendarRef, Conference, EventRef, Integration, Leftover,
+    AgendaEntry, Attempt, Booking, CalendarRef, Conference, EventLink, EventRef, Integration, Lease, Leftover,
 };
 use crate::flows::integrations::session::{AccessError, Session, through};
 use crate::flows::sync::conference;
@@ -17,11 +20,14 @@ use crate::flows::sync::render_event::{render_event, wants_conference};
 
 /// Events deleted by hand this many times in a row are not put back again.
 const MAX_GENERATIONS: u32 = 8;
-/// How often an event that changes while it is removed is looked at again.
+/// How often an event that changes while it is written or removed is looked at again.
 const MAX_LOOKS: u32 = 3;
 
 /// The event of an entry at its calendar.
 pub(super) struct Event<'e, 'a> {
+    pub(super) app: &'a App,
+    /// The lease under which the entry is.
+    pub(super) lease: &'e Lease,
     pub(super) booking: &'e Booking,
     pub(super) entry: &'e AgendaEntry,
     pub(super) accounts: &'e mut Accounts<'a>,
@@ -49,7 +55,7 @@ impl<'a> Event<'_, 'a> {
             self.clean().await
         } else {
             match self.accounts.reach(target).await? {
-                Reach::Open(_) => self.show(target, spent).await,
+                Reach::Open(_) => self.show(target, asked, spent).await,
                 Reach::Parked => Ok(Outcome::Parked),
                 Reach::Gone => Ok(Outcome::GivenUp),
             }
@@ -58,7 +64,7 @@ impl<'a> Event<'_, 'a> {
 
     /// Puts the event there, or brings it up to date. One that stands in another calendar is to be removed from there
     /// once the new one is recorded: if it went first and this push died, its end would look like somebody's deletion.
-    async fn show(&mut self, target: &CalendarRef, spent: u32) -> Result<Outcome, AccessError> {
+    async fn show(&mut self, target: &CalendarRef, asked: bool, spent: u32) -> Result<Outcome, AccessError> {
         let calendar = calendar_id(target)?;
         let standing = self.entry.standing();
         let replaced = match standing.filter(|link| link.event.at != *target) {
@@ -67,7 +73,8 @@ impl<'a> Event<'_, 'a> {
         };
         let standing = standing.filter(|link| link.event.at == *target);
         let generation = standing.map_or_else(|| self.entry.next_generation(), |link| link.generation);
-        let mut exists: Option<EventId> = standing.map(|link| event_id(&link.event)).transpose()?;
+        let known = |link: &EventLink| known(&link.event, link.shown.etag.clone());
+        let mut known: Option<Known> = standing.map(known).transpose()?;
         let is_silent = standing.is_none() && self.entry.silent;
         let notify = if is_silent { Notify::Nobody } else { Notify::Guests };
         let makes_conference =
@@ -75,76 +82,45 @@ impl<'a> Event<'_, 'a> {
         let mut concessions =
             CONCESSIONS.into_iter().filter(|without| makes_conference || !without.conference);
         let mut without = Without { conference: false, guest: false };
-        loop {
+        let mut looks = 0;
+        let placed = loop {
             let mut draft = render_event(self.booking, self.entry, &target.integration, generation);
+            let session = self.open(target).await?;
             // A new event has no conference, whatever an earlier one had.
-            draft.conference =
-                (draft.conference || (makes_conference && exists.is_none())) && !without.conference;
+            let is_asked_for = draft.conference || (makes_conference && known.is_none());
+            draft.conference = is_asked_for && session.capabilities().conference && !without.conference;
             draft.guest = draft.guest.filter(|_| !without.guest);
-            let session = self.open(target).await?;
-            let tried = match &exists {
-                Some(id) => through!(session, update_event(&calendar, id, &draft, notify)),
-                None => through!(session, insert_event(&calendar, &draft, notify)),
-            };
-            let error = match tried {
-                Ok(placed) => {
-                    let (at, placed) = (target.clone(), Box::new(placed));
-                    return Ok(Outcome::Shown { at, placed, generation, replaced });
+            match through!(session, put_event(&calendar, &draft, known.as_ref(), notify)) {
+                Ok(Put::Placed(placed)) => break placed,
+                Ok(Put::Deleted) if spent + 1 < MAX_GENERATIONS => return Ok(Outcome::Spent),
+                Ok(Put::Deleted) => return Ok(Outcome::GivenUp),
+                // Of a write whose answer was lost: a second one would mail the guest once more.
+                Ok(Put::Changed(placed)) if !asked && shows(&placed, &draft) => break placed,
+                Ok(Put::Changed(_)) if looks == MAX_LOOKS => return Err(CalendarError::Changed.into()),
+                // Somebody has changed it, be it a guest who answered: it is written as it is seen now, if this push
+                // may still write.
+                Ok(Put::Changed(placed)) => {
+                    looks += 1;
+                    if !self.is_leased().await? {
+                        return Ok(Outcome::Overtaken);
+                    }
+                    known = Some(placed.known());
                 }
-                Err(AccessError::Calendar(error)) => error,
-                Err(error) => return Err(error),
-            };
-            if matches!(error, CalendarError::Rejected { .. })
-                && let Some(next) = concessions.next()
-            {
-                without = next;
-                continue;
-            }
-            // Another push got there first, or somebody deleted the event: the calendar says which.
-            let may_exist = matches!(error, CalendarError::Conflict | CalendarError::Changed);
-            let may_be_deleted =
-                exists.is_some() && matches!(error, CalendarError::Gone | CalendarError::NotFound);
-            if !may_exist && !may_be_deleted {
-                return Err(error.into());
-            }
-            let session = self.open(target).await?;
-            let read = match &exists {
-                Some(id) => through!(session, event(&calendar, id)),
-                None => through!(session, find_event(&calendar, &draft)),
-            };
-            match read {
-                Ok(_) if exists.is_some() => return Err(error.into()),
-                Ok(placed) => exists = Some(placed.id),
-                Err(AccessError::Calendar(refused)) => {
-                    return self.refused(target, refused, exists.is_some(), spent).await;
+                Err(AccessError::Calendar(CalendarError::Rejected { reason })) => {
+                    without = concessions.next().ok_or(CalendarError::Rejected { reason })?;
                 }
                 Err(error) => return Err(error),
             }
-        }
+        };
+        Ok(Outcome::Shown { at: target.clone(), placed: Box::new(placed), generation, replaced })
     }
 
-    /// The event that was to be written could not be read: one that was deleted is made anew.
-    async fn refused(
-        &mut self,
-        target: &CalendarRef,
-        error: CalendarError,
-        existed: bool,
-        spent: u32,
-    ) -> Result<Outcome, AccessError> {
-        if existed && matches!(error, CalendarError::NotFound) {
-            self.calendar_is_there(target).await?;
-        }
-        let is_deleted = matches!(error, CalendarError::Gone | CalendarError::NotFound);
-        if is_deleted && spent + 1 < MAX_GENERATIONS {
-            return Ok(Outcome::Spent);
-        }
-        if matches!(error, CalendarError::Gone) {
-            return Ok(Outcome::GivenUp);
-        }
-        // A calendar that says of each name that it is taken, and then that it knows no such event, may come to its
-        // senses: nobody has deleted anything.
-        let says_both = matches!(error, CalendarError::NotFound);
-        Err(if says_both { CalendarError::Conflict } else { error }.into())
+    /// Whether the entry is still as this push has leased it.
+    async fn is_leased(&self) -> Result<bool, AccessError> {
+        let read = self.app.store.entry(&self.entry.key()).await?;
+        Ok(read.is_some_and(|now| {
+            now.rev == self.entry.rev && now.lease.is_some_and(|lease| lease.id == self.lease.id)
+        }))
     }
 
     /// Looks for an event of this time that an earlier attempt may have made, and makes none. Others are taken away.
@@ -166,11 +142,10 @@ impl<'a> Event<'_, 'a> {
     async fn look(&mut self) -> Result<Outcome, AccessError> {
         let Some(link) = self.entry.standing() else { return Ok(Outcome::Cleaned(Unreached::default())) };
         match self.accounts.reach(&link.event.at).await? {
-            Reach::Open(session) => match read(session, &link.event).await {
-                Ok(placed) => Ok(Outcome::Read(placed.conference.unwrap_or(Conference::Failed))),
-                Err(AccessError::Calendar(CalendarError::Gone)) => Ok(Outcome::Read(Conference::Failed)),
-                Err(error) => Err(error),
-            },
+            Reach::Open(session) => {
+                let conference = read(session, &link.event).await?.and_then(|placed| placed.conference);
+                Ok(Outcome::Read(conference.unwrap_or(Conference::Failed)))
+            }
             Reach::Parked => Ok(Outcome::Parked),
             Reach::Gone => Ok(Outcome::GivenUp),
         }
@@ -184,7 +159,7 @@ impl<'a> Event<'_, 'a> {
         let mut unreached = Unreached::default();
         if let Some(link) = self.entry.standing() {
             let removed = self.delete(&link.event, None, notify).await?;
-            unreached.link = unreached.add(removed);
+            unreached.link = unreached.add(&removed);
         }
         self.take_away_rest(notify, &mut unreached).await?;
         Ok(Outcome::Removed(unreached))
@@ -205,7 +180,7 @@ impl<'a> Event<'_, 'a> {
                 continue;
             }
             let removed = self.delete(&leftover.event, leftover.etag.clone(), Notify::Nobody).await?;
-            if unreached.add(removed) {
+            if unreached.add(&removed) {
                 unreached.leftovers.push(leftover.clone());
             }
         }
@@ -213,9 +188,11 @@ impl<'a> Event<'_, 'a> {
             if standing.is_some() && entry.is_standing(attempt) {
                 continue;
             }
-            let removed = self.delete_attempt(attempt, notify).await?;
-            if unreached.add(removed) {
-                unreached.attempts.push(attempt.clone());
+            match self.delete_attempt(attempt, notify).await? {
+                // Found, it is known by its name.
+                Removal::Kept(event) => unreached.leftovers.push(Leftover { event, etag: None }),
+                removed if unreached.add(&removed) => unreached.attempts.push(attempt.clone()),
+                _gone => {}
             }
         }
         Ok(())
@@ -242,15 +219,7 @@ impl<'a> Event<'_, 'a> {
         let calendar = calendar_id(&attempt.at)?;
         let draft = render_event(self.booking, self.entry, &attempt.at.integration, attempt.generation);
         let session = self.open(&attempt.at).await?;
-        match through!(session, find_event(&calendar, &draft)) {
-            Ok(placed) => Ok(Some(placed)),
-            Err(AccessError::Calendar(CalendarError::Gone)) => Ok(None),
-            Err(AccessError::Calendar(CalendarError::NotFound)) => {
-                self.calendar_is_there(&attempt.at).await?;
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+        through!(session, find_event(&calendar, &draft.key))
     }
 
     /// An event that is to be removed, as it is now; `None` when it is gone. What its calendar does not say at present, it
@@ -259,40 +228,35 @@ impl<'a> Event<'_, 'a> {
         let leftover = |etag| Some(Leftover { event: event.clone(), etag });
         match self.accounts.reach(&event.at).await {
             Ok(Reach::Open(session)) => match read(session, event).await {
-                Ok(placed) => leftover(placed.etag),
-                Err(AccessError::Calendar(CalendarError::Gone)) => None,
+                Ok(placed) => leftover(placed?.etag),
                 Err(_) => leftover(None),
             },
             Ok(Reach::Parked | Reach::Gone) | Err(_) => leftover(None),
         }
     }
 
-    /// Deletes an event as it was seen, if it was; one that has changed since is looked at again.
+    /// Deletes an event as it was seen, if it was; one that has changed since is looked at again. Where the provider would
+    /// tell the guests of a booking that stands, it is kept, unless somebody has chosen that they be told.
     async fn delete(
         &mut self,
         event: &EventRef,
-        mut etag: Option<String>,
+        etag: Option<String>,
         notify: Notify,
     ) -> Result<Removal, AccessError> {
-        let (calendar, id) = (calendar_id(&event.at)?, event_id(event)?);
-        for _ in 0..MAX_LOOKS {
+        let (calendar, mut known) = (calendar_id(&event.at)?, known(event, etag)?);
+        let must_be_silent = self.entry.status.wants_event() && !self.accounts.may_mail_guests(&event.at);
+        for _ in 0..=MAX_LOOKS {
             let session = match self.accounts.reach(&event.at).await? {
                 Reach::Open(session) => session,
                 Reach::Parked => return Ok(Removal::Parked),
                 Reach::Gone => return Ok(Removal::Unreachable),
             };
-            match through!(session, delete_event(&calendar, &id, etag.as_deref(), notify)) {
-                // Deleted before, by a person or by an earlier try.
-                Ok(()) | Err(AccessError::Calendar(CalendarError::Gone)) => return Ok(Removal::Done),
-                Err(AccessError::Calendar(CalendarError::NotFound)) => {
-                    self.calendar_is_there(&event.at).await?;
-                    return Ok(Removal::Done);
-                }
-                Err(AccessError::Calendar(CalendarError::Changed)) => match read(session, event).await {
-                    Ok(placed) => etag = placed.etag,
-                    Err(AccessError::Calendar(CalendarError::Gone)) => return Ok(Removal::Done),
-                    Err(error) => return Err(error),
-                },
+            if must_be_silent && !session.capabilities().silent_delete {
+                return Ok(Removal::Kept(event.clone()));
+            }
+            match through!(session, delete_event(&calendar, &known, notify)) {
+                Ok(Deletion::Done) => return Ok(Removal::Done),
+                Ok(Deletion::Changed(placed)) => known = placed.known(),
                 Err(AccessError::Calendar(CalendarError::Revoked)) => {
                     let is_live =
                         self.accounts.integration(&event.at.integration).is_some_and(Integration::is_live);
@@ -304,15 +268,6 @@ impl<'a> Event<'_, 'a> {
         Err(CalendarError::Changed.into())
     }
 
-    /// After "not found" of an event: whether that is because its whole calendar is not shown to us, for a while or for good.
-    /// Then the event may still stand.
-    async fn calendar_is_there(&mut self, at: &CalendarRef) -> Result<(), AccessError> {
-        let calendar = calendar_id(at)?;
-        let session = self.open(at).await?;
-        let is_there = through!(session, has_calendar(&calendar))?;
-        if is_there { Ok(()) } else { Err(CalendarError::NotFound.into()) }
-    }
-
     /// The account of a calendar that was reached before.
     async fn open(&mut self, at: &CalendarRef) -> Result<&mut Session<'a>, AccessError> {
         match self.accounts.reach(at).await? {
@@ -322,8 +277,13 @@ impl<'a> Event<'_, 'a> {
     }
 }
 
-/// What a calendar says of an event.
-async fn read(session: &mut Session<'_>, event: &EventRef) -> Result<Placed, AccessError> {
+/// Whether an event shows what the draft does, as we have written it.
+fn shows(placed: &Placed, draft: &EventDraft) -> bool {
+    placed.written == Some(draft.written()) && placed.span() == draft.written().span
+}
+
+/// What a calendar says of an event, if it stands.
+async fn read(session: &mut Session<'_>, event: &EventRef) -> Result<Option<Placed>, AccessError> {
     let (calendar, id) = (calendar_id(&event.at)?, event_id(event)?);
     through!(session, event(&calendar, &id))
 }
@@ -345,6 +305,10 @@ const CONCESSIONS: [Without; 3] = [
 
 fn calendar_id(at: &CalendarRef) -> Result<CalendarId, CalendarError> {
     at.calendar.parse().map_err(|_invalid| CalendarError::Unreadable)
+}
+
+fn known(event: &EventRef, etag: Option<String>) -> Result<Known, CalendarError> {
+    Ok(Known { id: event_id(event)?, etag })
 }
 
 fn event_id(event: &EventRef) -> Result<EventId, CalendarError> {

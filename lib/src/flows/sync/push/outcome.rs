@@ -39,10 +39,12 @@ pub(super) enum Outcome {
     Parked,
     /// It failed in a way that may pass.
     Later(CalendarError),
+    /// The entry is not as it was leased any more: this push writes nothing.
+    Overtaken,
 }
 
 /// What came of an event that was to be deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Removal {
     /// It is gone.
     Done,
@@ -50,9 +52,11 @@ pub(super) enum Removal {
     Parked,
     /// Its account was disconnected.
     Unreachable,
+    /// It stands, because its provider would mail the guests of a booking that does.
+    Kept(EventRef),
 }
 
-/// What could not be removed because its account cannot be reached.
+/// What was not removed: its account cannot be reached, or it is not to be.
 #[derive(Default)]
 pub(super) struct Unreached {
     /// Whether the recorded event is one of it.
@@ -65,9 +69,9 @@ pub(super) struct Unreached {
 
 impl Unreached {
     /// Notes what came of one event; whether it is still there.
-    pub(super) fn add(&mut self, removed: Removal) -> bool {
-        self.is_parked |= removed == Removal::Parked;
-        removed != Removal::Done
+    pub(super) fn add(&mut self, removed: &Removal) -> bool {
+        self.is_parked |= *removed == Removal::Parked;
+        *removed != Removal::Done
     }
 }
 
@@ -105,6 +109,7 @@ impl Settling<'_> {
                 (AgendaEntry { failures: nth, ..after }, conference)
             }
             Outcome::Later(error) => (self.failed(&error), conference),
+            Outcome::Overtaken => (entry.clone(), conference),
         }
     }
 

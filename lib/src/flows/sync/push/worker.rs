@@ -84,6 +84,10 @@ impl<'a> Worker<'a> {
             let is_asked = self.mode == Mode::Asked && is_first;
             is_first = false;
             let outcome = self.reconcile(&booking, &entry, &mut accounts, is_asked, spent).await?;
+            if let Outcome::Overtaken = outcome {
+                rounds += 1;
+                continue;
+            }
             if let Outcome::Later(error) = &outcome {
                 tracing::warn!(booking = %booking.id, host = %entry.host, %error, "push to be tried again");
             }
@@ -213,7 +217,7 @@ impl<'a> Worker<'a> {
         is_asked: bool,
         spent: u32,
     ) -> Result<Outcome, StoreError> {
-        let event = Event { booking, entry, accounts };
+        let event = Event { app: self.app, lease: &self.lease, booking, entry, accounts };
         match event.bring_about(is_asked, spent, self.app.clock.now()).await {
             Ok(outcome) => Ok(outcome),
             Err(AccessError::Calendar(CalendarError::Revoked)) => Ok(Outcome::Parked),
