@@ -974,3 +974,125 @@ async fn rule_3_a_booking_without_a_calendar_does_not_pass_by_a_connect() {
         assert_all(&app, CalendarSync::Synced).await;
     }
 }
+
+#[tokio::test]
+async fn rule_9_an_event_that_is_not_as_shown_is_read_and_written_only_by_who_still_may() {
+    for names in BOTH {
+        let app = start(names).await;
+        app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 1).await;
+        // Its guest answers: the time is as shown, and the version is not.
+        let event = app.our_events(ONE, ONE).remove(0);
+        app.google().edit_event(ONE, ONE, event["id"].as_str().unwrap(), &json!({ "colorId": "5" }));
+        app.google().faults.take_calls();
+        app.reschedule(&bookings[0], &slot(2)).await.expect(200);
+        let calls = |app: &TestApp| -> Vec<_> {
+            app.google().faults.take_calls().into_iter().map(|call| call.op).collect()
+        };
+        assert_eq!(calls(&app), ["events.patch", "events.get", "events.patch"], "{names:?}");
+        let start = |app: &TestApp| app.our_events(ONE, ONE)[0]["start"]["dateTime"].clone();
+        assert_eq!(start(&app), slot(2));
+
+        // A push that was slow to read it finds its lease taken, and leaves the event as the next one has written it.
+        app.google().edit_event(ONE, ONE, event["id"].as_str().unwrap(), &json!({ "colorId": "6" }));
+        let mut read = app.google().faults.gate("events.get", When::Before);
+        let to = slot(4);
+        let (slow, ()) = futures::join!(app.reschedule(&bookings[0], &to), async {
+            read.reached().await;
+            app.pass(TimeDelta::seconds(31));
+            let id = bookings[0]["id"].as_str().unwrap();
+            app.step(id, "reschedule", Some(&json!({ "start": slot(6) }))).await.expect(200);
+            assert_eq!(start(&app), slot(6), "{names:?}");
+            app.google().faults.take_calls();
+            read.open();
+        });
+        slow.expect(200);
+        assert_eq!(start(&app), slot(6), "{names:?}");
+        assert_eq!(calls(&app), <[&str; 0]>::default(), "{names:?}");
+        app.tick_for(2).await;
+        assert_eq!(standing(&app, ONE, ONE), once(&bookings));
+        assert_all(&app, CalendarSync::Synced).await;
+    }
+}
+
+#[tokio::test]
+async fn rule_10_our_own_hand_is_known_by_the_mark_and_a_persons_is_not_taken_for_it() {
+    for (names, expected) in [
+        (Names::Ours, vec!["events.patch", "events.patch", "events.get"]),
+        (Names::Theirs, vec!["events.patch", "events.patch", "events.get", "events.patch"]),
+    ] {
+        let app = start(names).await;
+        app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 1).await;
+        let calls = |app: &TestApp| -> Vec<_> {
+            app.google().faults.take_calls().into_iter().map(|call| call.op).collect()
+        };
+        let times = |app: &TestApp| app.our_events(ONE, ONE)[0]["start"]["dateTime"].clone();
+        app.google().faults.take_calls();
+        // The answer to a patch is lost; repeated, it meets itself. Without marks it is written once more.
+        app.google().faults.next("events.patch", fakes::Fault::CutAfter);
+        assert_eq!(app.reschedule(&bookings[0], &slot(2)).await.expect(200)["calendar_sync"], "synced");
+        assert_eq!(calls(&app), expected, "{names:?}");
+        assert_eq!(times(&app), slot(2));
+
+        // A person has moved it after that: what the mark says is not where it stands.
+        app.google().faults.next("events.patch", fakes::Fault::CutAfter);
+        app.google().faults.next("events.patch", errors::backend_error(500));
+        app.google().faults.next("events.patch", errors::backend_error(500));
+        app.google().faults.next("events.patch", errors::backend_error(500));
+        let moved = app.reschedule(&bookings[0], &slot(4)).await;
+        assert_eq!(moved.expect(200)["calendar_sync"], "pending", "{names:?}");
+        let event = app.our_events(ONE, ONE).remove(0);
+        assert_eq!(event["start"]["dateTime"], slot(4));
+        let (start, end) =
+            (slot(7).parse().unwrap(), slot(7).parse::<chrono::DateTime<chrono::Utc>>().unwrap());
+        app.google().move_event(ONE, ONE, event["id"].as_str().unwrap(), start, end + TimeDelta::minutes(30));
+        app.google().faults.take_calls();
+        app.pass(TimeDelta::minutes(2));
+        app.google().faults.always("events.list", errors::backend_error(503));
+        app.tick_for(1).await;
+        let calls: Vec<_> = calls(&app).into_iter().filter(|op| op != "events.list").collect();
+        assert_eq!(calls, ["events.patch", "events.get", "events.patch"], "{names:?}");
+        assert_eq!(times(&app), slot(4), "the booking has it, until somebody decides otherwise");
+        assert_all(&app, CalendarSync::Synced).await;
+    }
+}
+
+#[tokio::test]
+async fn two_deployments_with_one_account_leave_each_others_events_alone() {
+    let app = start(Names::Ours).await;
+    let google = app.google().url();
+    let other = TestApp::with(|options| {
+        options.stream = false;
+        let at = |name: &str, path: &str| (name.to_owned(), format!("{google}{path}"));
+        options.settings = vec![
+            at("HOLDFAST_GOOGLE_AUTHORIZE_URL", "/o/oauth2/v2/auth"),
+            at("HOLDFAST_GOOGLE_TOKEN_URL", "/token"),
+            at("HOLDFAST_GOOGLE_REVOKE_URL", "/revoke"),
+            at("HOLDFAST_GOOGLE_API_URL", "/calendar/v3"),
+        ];
+    })
+    .await;
+    app.google().add_redirect_uri(&format!("{}/v1/oauth/google/callback", other.local.url()));
+    let ours = app.connect(ADA, ONE).await;
+    let (url, cookie) = other.begin_connect(ADA).await;
+    let back = app.google().consent(&url, ONE, &[]).unwrap();
+    other.come_back(back.as_str(), &cookie).await.expect(200);
+    let theirs = other.integrations(ADA).await.remove(0)["id"].as_str().unwrap().to_owned();
+
+    let bookings = booked(&app, 1).await;
+    let booked_there = other.book_slot("intro", &slot(3)).await.expect(201).clone();
+    let both = once(&[bookings[0].clone(), booked_there.clone()]);
+    for _ in 0..2 {
+        assert_eq!(app.sync(&ours).await.expect(200)["removed_events"], 0);
+        assert_eq!(other.sync(&theirs).await.expect(200)["removed_events"], 0);
+        assert_eq!(standing(&app, ONE, ONE), both);
+    }
+    // Each sees the other's as somebody's time.
+    assert!(!app.is_offered("intro", &slot(3)).await);
+    assert!(!other.is_offered("intro", &slot(0)).await);
+    app.tick_for(3).await;
+    disconnect(&app, &ours).await.expect(200);
+    app.tick_for(3).await;
+    assert_eq!(standing(&app, ONE, ONE), once(&[booked_there]));
+}

@@ -164,6 +164,7 @@ impl Google {
         let faults = Faults::default();
         let port = options.port;
         let site = Arc::new(Site {
+            redirect_uris: Mutex::new(options.redirect_uris.clone()),
             options,
             base: OnceLock::new(),
             world: Mutex::new(world),
@@ -184,11 +185,17 @@ impl Google {
     pub fn url(&self) -> String {
         self.server.url()
     }
+
+    /// Registers one more redirect address of the client: that of another deployment.
+    pub fn add_redirect_uri(&self, uri: &str) {
+        self.site.redirect_uris.lock().unwrap_or_else(PoisonError::into_inner).push(uri.to_owned());
+    }
 }
 
 /// What the operations share: the options and the state of the world.
 struct Site {
     options: Options,
+    redirect_uris: Mutex<Vec<String>>,
     base: OnceLock<String>,
     world: Mutex<World>,
     listeners: Listeners,
@@ -197,6 +204,10 @@ struct Site {
 impl Site {
     fn now(&self) -> DateTime<Utc> {
         (self.options.now)()
+    }
+
+    fn is_redirect_uri(&self, uri: &str) -> bool {
+        self.redirect_uris.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known == uri)
     }
 
     /// The server's own URL, for links in what it answers.

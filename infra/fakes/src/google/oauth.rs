@@ -113,7 +113,7 @@ impl Consent {
             return Err(refused("invalid_client", "The OAuth client was not found."));
         }
         let sent = need("redirect_uri")?;
-        let allowed = site.options.redirect_uris.iter().any(|uri| uri == sent);
+        let allowed = site.is_redirect_uri(sent);
         let redirect_uri =
             sent.parse().ok().filter(|_| allowed).ok_or_else(|| {
                 refused("redirect_uri_mismatch", format!("{sent} is not one of this client's"))
