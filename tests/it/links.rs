@@ -1070,10 +1070,13 @@ async fn two_deployments_with_one_account_leave_each_others_events_alone() {
             at("HOLDFAST_GOOGLE_TOKEN_URL", "/token"),
             at("HOLDFAST_GOOGLE_REVOKE_URL", "/revoke"),
             at("HOLDFAST_GOOGLE_API_URL", "/calendar/v3"),
+            ("HOLDFAST_GOOGLE_CLIENT_ID".to_owned(), "other-client".to_owned()),
+            ("HOLDFAST_GOOGLE_CLIENT_SECRET".to_owned(), "other-secret".to_owned()),
         ];
     })
     .await;
-    app.google().add_redirect_uri(&format!("{}/v1/oauth/google/callback", other.local.url()));
+    let callback = format!("{}/v1/oauth/google/callback", other.local.url());
+    app.google().add_client("other-client", "other-secret", &callback);
     let ours = app.connect(ADA, ONE).await;
     let (url, cookie) = other.begin_connect(ADA).await;
     let back = app.google().consent(&url, ONE, &[]).unwrap();
@@ -1094,5 +1097,11 @@ async fn two_deployments_with_one_account_leave_each_others_events_alone() {
     app.tick_for(3).await;
     disconnect(&app, &ours).await.expect(200);
     app.tick_for(3).await;
-    assert_eq!(standing(&app, ONE, ONE), once(&[booked_there]));
+    assert_eq!(standing(&app, ONE, ONE), once(std::slice::from_ref(&booked_there)));
+    // Each has its own client at the provider, and so its own grant.
+    assert!(!app.google().is_connected(ONE));
+    other.pass(TimeDelta::hours(2));
+    assert_eq!(other.sync(&theirs).await.expect(200)["outcome"], "done");
+    let moved = other.reschedule(&booked_there, &slot(5)).await;
+    assert_eq!(moved.expect(200)["calendar_sync"], "synced");
 }

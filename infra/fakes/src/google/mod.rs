@@ -164,7 +164,11 @@ impl Google {
         let faults = Faults::default();
         let port = options.port;
         let site = Arc::new(Site {
-            redirect_uris: Mutex::new(options.redirect_uris.clone()),
+            clients: Mutex::new(vec![Client {
+                id: options.client_id.clone(),
+                secret: options.client_secret.clone(),
+                redirect_uris: options.redirect_uris.clone(),
+            }]),
             options,
             base: OnceLock::new(),
             world: Mutex::new(world),
@@ -186,16 +190,26 @@ impl Google {
         self.server.url()
     }
 
-    /// Registers one more redirect address of the client: that of another deployment.
-    pub fn add_redirect_uri(&self, uri: &str) {
-        self.site.redirect_uris.lock().unwrap_or_else(PoisonError::into_inner).push(uri.to_owned());
+    /// Registers one more client: that of another deployment.
+    pub fn add_client(&self, id: &str, secret: &str, redirect_uri: &str) {
+        let redirect_uris = vec![redirect_uri.to_owned()];
+        let client = Client { id: id.to_owned(), secret: secret.to_owned(), redirect_uris };
+        self.site.clients.lock().unwrap_or_else(PoisonError::into_inner).push(client);
     }
+}
+
+/// An OAuth client, as it was registered. An account grants to each of them for itself.
+#[derive(Clone)]
+struct Client {
+    id: String,
+    secret: String,
+    redirect_uris: Vec<String>,
 }
 
 /// What the operations share: the options and the state of the world.
 struct Site {
     options: Options,
-    redirect_uris: Mutex<Vec<String>>,
+    clients: Mutex<Vec<Client>>,
     base: OnceLock<String>,
     world: Mutex<World>,
     listeners: Listeners,
@@ -206,8 +220,10 @@ impl Site {
         (self.options.now)()
     }
 
-    fn is_redirect_uri(&self, uri: &str) -> bool {
-        self.redirect_uris.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known == uri)
+    /// The client with this id.
+    fn client(&self, id: &str) -> Option<Client> {
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.iter().find(|client| client.id == id).cloned()
     }
 
     /// The server's own URL, for links in what it answers.

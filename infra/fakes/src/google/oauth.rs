@@ -62,6 +62,7 @@ const AUTHORIZE_PARAMETERS: [&str; 13] = [
 
 /// An authorization request that is in order.
 pub(super) struct Consent {
+    client: String,
     pub(super) redirect_uri: Url,
     /// As it was sent: the token request must repeat it to the letter.
     sent_redirect_uri: String,
@@ -109,11 +110,10 @@ impl Consent {
                 .get(name)
                 .ok_or_else(|| refused("invalid_request", format!("Missing required parameter: {name}")))
         };
-        if need("client_id")? != site.options.client_id {
-            return Err(refused("invalid_client", "The OAuth client was not found."));
-        }
+        let client = site.client(need("client_id")?);
+        let client = client.ok_or_else(|| refused("invalid_client", "The OAuth client was not found."))?;
         let sent = need("redirect_uri")?;
-        let allowed = site.is_redirect_uri(sent);
+        let allowed = client.redirect_uris.iter().any(|uri| uri == sent);
         let redirect_uri =
             sent.parse().ok().filter(|_| allowed).ok_or_else(|| {
                 refused("redirect_uri_mismatch", format!("{sent} is not one of this client's"))
@@ -145,6 +145,7 @@ impl Consent {
             return Err(refused("invalid_scope", format!("Some requested scopes were invalid: {scope}")));
         }
         Ok(Self {
+            client: client.id,
             redirect_uri,
             sent_redirect_uri: sent.to_owned(),
             scopes,
@@ -174,9 +175,9 @@ impl Consent {
             if !world.accounts.contains_key(account) {
                 return Err(refused("invalid_request", format!("There is no account {account}")));
             }
-            let first = world.live_grants(account).next().is_none();
+            let first = world.live_grants(account, &self.client).next().is_none();
             if self.include_granted {
-                for scope in world.live_grants(account).flat_map(|grant| &grant.scopes) {
+                for scope in world.live_grants(account, &self.client).flat_map(|grant| &grant.scopes) {
                     if !scopes.contains(scope) {
                         scopes.push(scope.clone());
                     }
@@ -184,6 +185,7 @@ impl Consent {
             }
             let issued = Code {
                 account: account.to_owned(),
+                client: self.client.clone(),
                 scopes: scopes.clone(),
                 redirect_uri: self.sent_redirect_uri.clone(),
                 challenge: self.challenge.clone(),

@@ -207,12 +207,12 @@ impl Google {
 
     /// The account's owner withdraws the app's access: every token of it is dead.
     pub fn revoke_grants(&self, email: &str) {
-        self.site.change(|world| world.revoke(email));
+        self.site.change(|world| world.revoke(email, None));
     }
 
-    /// Whether the app still holds a grant of this account.
+    /// Whether the client of the options still holds a grant of this account.
     pub fn is_connected(&self, email: &str) -> bool {
-        self.site.world().live_grants(email).next().is_some()
+        self.site.world().live_grants(email, &self.site.options.client_id).next().is_some()
     }
 
     /// Every access token is an hour old at once; refresh tokens live on.
@@ -239,7 +239,8 @@ impl Google {
     /// Everything that may appear in no log, store or answer: the client secret, and every code, token and
     /// code verifier there ever was.
     pub fn secrets(&self) -> Vec<String> {
-        let mut secrets = vec![self.site.options.client_secret.clone()];
+        let clients = self.site.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut secrets: Vec<String> = clients.iter().map(|client| client.secret.clone()).collect();
         secrets.extend(self.site.world().secrets.iter().cloned());
         secrets
     }

@@ -37,10 +37,10 @@ pub(super) fn token(site: &Site, ask: &Ask) -> Response<Body> {
             site.change(|world| {
                 // Received is received, also from a wrong client.
                 world.secrets.extend(form.get("code_verifier").map(str::to_owned));
-                authenticate(site, ask, &form)?;
+                let client = authenticate(site, ask, &form)?;
                 match form.get("grant_type") {
-                    Some("authorization_code") => exchange(site, world, &form),
-                    Some("refresh_token") => refresh(site, world, &form),
+                    Some("authorization_code") => exchange(site, world, &form, &client),
+                    Some("refresh_token") => refresh(site, world, &form, &client),
                     Some(_) => Err(TokenError(400, "unsupported_grant_type", "Invalid grant_type")),
                     None => Err(TokenError(400, "invalid_request", "Missing required parameter: grant_type")),
                 }
@@ -52,7 +52,7 @@ pub(super) fn token(site: &Site, ask: &Ask) -> Response<Body> {
     }
 }
 
-fn authenticate(site: &Site, ask: &Ask, form: &Params) -> Result<(), TokenError> {
+fn authenticate(site: &Site, ask: &Ask, form: &Params) -> Result<String, TokenError> {
     let basic = ask.header(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Basic "));
     let pair = match basic {
         Some(encoded) => STANDARD.decode(encoded).ok().and_then(|bytes| {
@@ -66,20 +66,22 @@ fn authenticate(site: &Site, ask: &Ask, form: &Params) -> Result<(), TokenError>
     };
     let (id, secret) =
         pair.ok_or(TokenError(401, "invalid_client", "Could not determine client ID from request."))?;
-    if id != site.options.client_id {
-        return Err(TokenError(401, "invalid_client", "The OAuth client was not found."));
-    }
-    if secret != site.options.client_secret {
+    let unknown = TokenError(401, "invalid_client", "The OAuth client was not found.");
+    let client = site.client(&id).ok_or(unknown)?;
+    if secret != client.secret {
         return Err(TokenError(401, "invalid_client", "Unauthorized"));
     }
-    Ok(())
+    Ok(client.id)
 }
 
-fn exchange(site: &Site, world: &mut World, form: &Params) -> Result<Value, TokenError> {
+fn exchange(site: &Site, world: &mut World, form: &Params, client: &str) -> Result<Value, TokenError> {
     let name =
         form.get("code").ok_or(TokenError(400, "invalid_request", "Missing required parameter: code"))?;
     let code =
         world.codes.get(name).cloned().ok_or(TokenError(400, "invalid_grant", "Malformed auth code."))?;
+    if code.client != client {
+        return Err(BAD_CODE);
+    }
     if let Some(grant) = code.grant {
         if let Some(grant) = world.grants.get_mut(grant) {
             grant.revoked = true;
@@ -97,7 +99,8 @@ fn exchange(site: &Site, world: &mut World, form: &Params) -> Result<Value, Toke
         Some(_) => {}
     }
     let grant = world.grants.len();
-    world.grants.push(Grant { account: code.account.clone(), scopes: code.scopes.clone(), revoked: false });
+    let (account, scopes) = (code.account.clone(), code.scopes.clone());
+    world.grants.push(Grant { account, client: client.to_owned(), scopes, revoked: false });
     if let Some(code) = world.codes.get_mut(name) {
         code.grant = Some(grant);
     }
@@ -106,7 +109,7 @@ fn exchange(site: &Site, world: &mut World, form: &Params) -> Result<Value, Toke
         let token = mint("1//fake-");
         world.secrets.push(token.clone());
         world.refresh.insert(token.clone(), grant);
-        bury_oldest(world, &code.account);
+        bury_oldest(world, &code.account, client);
         if let Some(body) = body.as_object_mut() {
             body.insert("refresh_token".to_owned(), json!(token));
         }
@@ -115,9 +118,10 @@ fn exchange(site: &Site, world: &mut World, form: &Params) -> Result<Value, Toke
 }
 
 /// More than 100 live refresh tokens of one account and client: the oldest dies, and nobody is told.
-fn bury_oldest(world: &mut World, account: &str) {
+fn bury_oldest(world: &mut World, account: &str, client: &str) {
     let mut live: Vec<usize> = world.refresh.values().copied().collect();
-    live.retain(|&grant| world.grants.get(grant).is_some_and(|one| one.account == account && !one.revoked));
+    let is_meant = |one: &Grant| one.account == account && one.client == client && !one.revoked;
+    live.retain(|&grant| world.grants.get(grant).is_some_and(is_meant));
     live.sort_unstable();
     if live.len() > LIVE_REFRESH_TOKENS
         && let Some(oldest) = live.first().and_then(|&oldest| world.grants.get_mut(oldest))
@@ -126,10 +130,13 @@ fn bury_oldest(world: &mut World, account: &str) {
     }
 }
 
-fn refresh(site: &Site, world: &mut World, form: &Params) -> Result<Value, TokenError> {
+fn refresh(site: &Site, world: &mut World, form: &Params, client: &str) -> Result<Value, TokenError> {
     let missing = TokenError(400, "invalid_request", "Missing required parameter: refresh_token");
     let token = form.get("refresh_token").ok_or(missing)?;
     let grant = *world.refresh.get(token).ok_or(BAD_CODE)?;
+    if world.grants.get(grant).is_some_and(|grant| grant.client != client) {
+        return Err(BAD_CODE);
+    }
     let scopes = world.grants.get(grant).filter(|grant| !grant.revoked).map(|grant| grant.scopes.clone());
     Ok(grant_access(site, world, grant, &scopes.ok_or(DEAD_TOKEN)?))
 }
@@ -153,8 +160,9 @@ pub(super) fn revoke(site: &Site, ask: &Ask) -> Response<Body> {
     let revoked = site.change(|world| {
         let access = world.access.get(token).filter(|access| access.expires_at > site.now());
         let grant = access.map(|access| access.grant).or_else(|| world.refresh.get(token).copied())?;
-        let account = world.grants.get(grant).filter(|grant| !grant.revoked)?.account.clone();
-        world.revoke(&account);
+        let grant = world.grants.get(grant).filter(|grant| !grant.revoked)?;
+        let (account, client) = (grant.account.clone(), grant.client.clone());
+        world.revoke(&account, Some(&client));
         Some(())
     });
     match revoked {

@@ -148,6 +148,8 @@ impl Event {
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Code {
     pub(super) account: String,
+    #[serde(default)]
+    pub(super) client: String,
     pub(super) scopes: Vec<String>,
     pub(super) redirect_uri: String,
     pub(super) challenge: String,
@@ -162,6 +164,9 @@ pub(super) struct Code {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Grant {
     pub(super) account: String,
+    /// The client to which it was given.
+    #[serde(default)]
+    pub(super) client: String,
     pub(super) scopes: Vec<String>,
     pub(super) revoked: bool,
 }
@@ -209,15 +214,18 @@ impl World {
     }
 
     /// Kills everything that `account` ever granted, as its owner does under "third-party access".
-    pub(super) fn revoke(&mut self, account: &str) {
-        self.codes.retain(|_, code| code.account != account || code.grant.is_some());
-        for grant in self.grants.iter_mut().filter(|grant| grant.account == account) {
+    /// Ends what an account has granted to a client, or to all of them.
+    pub(super) fn revoke(&mut self, account: &str, client: Option<&str>) {
+        let is_meant = |whose: &str, to: &str| whose == account && client.is_none_or(|client| client == to);
+        self.codes.retain(|_, code| !is_meant(&code.account, &code.client) || code.grant.is_some());
+        for grant in self.grants.iter_mut().filter(|grant| is_meant(&grant.account, &grant.client)) {
             grant.revoked = true;
         }
     }
 
-    pub(super) fn live_grants(&self, account: &str) -> impl Iterator<Item = &Grant> {
-        self.grants.iter().filter(move |grant| grant.account == account && !grant.revoked)
+    pub(super) fn live_grants(&self, account: &str, client: &str) -> impl Iterator<Item = &Grant> {
+        let is_meant = move |grant: &&Grant| grant.account == account && grant.client == client;
+        self.grants.iter().filter(is_meant).filter(|grant| !grant.revoked)
     }
 }
 
