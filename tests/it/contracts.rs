@@ -32,10 +32,11 @@ async fn every_operation_keeps_the_contract() {
     app.sync(&integration).await.expect(200);
     app.google().set_page_size(2500);
 
-    // Its answer is lost: asked for again, found and brought up to date.
+    // Its answer is lost: asked for again, and found.
     app.google().faults.next("events.insert", Fault::CutAfter);
     let booking = app.book_slot("intro", TEN).await.expect(201).clone();
     assert_eq!(booking["calendar_sync"], "synced");
+    app.reschedule(&booking, "2026-11-25T15:00:00Z").await.expect(200);
     app.cancel(&booking).await.expect(200);
 
     // Refused: an access token, a calendar within an answer, an event that is gone.

@@ -18,7 +18,7 @@ const LONGEST_TITLE: usize = 200;
 const MOST_LENGTHS: usize = 20;
 const MOST_QUESTIONS: usize = 20;
 const MOST_REMINDERS: usize = 5;
-/// Four weeks of minutes: Google takes no earlier reminder.
+/// Four weeks of minutes: calendars take no earlier reminder.
 const EARLIEST_REMINDER: u16 = 40_320;
 
 /// Something that a guest can book. Lengths of time are written in minutes.
@@ -105,7 +105,7 @@ pub struct EventType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Location {
-    /// A video conference that the calendar makes with the event (Google Meet, for one).
+    /// A video conference that the calendar makes with the event.
     Conference,
     /// The host calls the guest, who must give a number.
     GuestPhone,

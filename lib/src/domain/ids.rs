@@ -78,8 +78,8 @@ id!(
     |text| has_prefix(text, "int_")
 );
 id!(
-    /// A booking. `bkg_` and 4 to 32 characters of base32hex in lower case, because the id of its calendar
-    /// event is made from it and Google takes no other letters there.
+    /// A booking. `bkg_` and 4 to 32 characters of base32hex in lower case, because names of its
+    /// calendar events are made from it, and providers take no other letters there.
     BookingId,
     "bkg_ followed by 4 to 32 of 0-9 and a-v",
     |text| has_prefix(text, "bkg_") && text.bytes().skip(4).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'))

@@ -16,7 +16,7 @@ pub const DEFAULT_DESCRIPTION: &str =
 pub const LONGEST_TITLE: usize = 300;
 /// The most characters of a description's template.
 pub const LONGEST_DESCRIPTION: usize = 4000;
-/// The most characters of a description made from a template: as many as Google keeps.
+/// The most characters of a description made from a template: as many as calendars keep.
 pub const LONGEST_TEXT: usize = 8000;
 
 /// What a template may name.

@@ -131,6 +131,52 @@ fn time_zone_rules_are_known_in_one_place() {
     assert_eq!(naming, [lib().join("domain/zone.rs")]);
 }
 
+/// Files beside its own room that may name a provider, each with the reason.
+const NAMES_A_PROVIDER: &[(&str, &str)] = &[
+    ("app.rs", "builds it"),
+    ("calendars/mod.rs", "its room's door"),
+    ("config.rs", "its credentials and addresses"),
+    ("domain/ids.rs", "its kind"),
+    ("http/words.rs", "its kind in the API's document"),
+];
+
+/// What only a provider itself says.
+const WORDS_OF_PROVIDERS: [&str; 5] =
+    ["google", "sendUpdates", "extendedProperties", "hangout", "holdfast_integration"];
+
+#[test]
+fn what_is_a_providers_own_stands_in_its_room() {
+    let says = |text: &str| {
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let mut lines = code.lines().filter(|line| {
+            let line = line.trim();
+            !line.starts_with("//") || line.starts_with("///")
+        });
+        lines.any(|line| {
+            let line = line.to_lowercase();
+            WORDS_OF_PROVIDERS.iter().any(|word| line.contains(&word.to_lowercase()))
+        })
+    };
+    assert!(
+        says("let notify = \"sendUpdates\";")
+            && says("/// As Google has it.")
+            && !says("// As Google has it.")
+    );
+    let library = library();
+    let naming: BTreeSet<&str> = library
+        .iter()
+        .filter(|(file, text)| !file.starts_with("calendars/google/") && says(text))
+        .map(|(file, _)| file.as_str())
+        .collect();
+    let allowed: BTreeSet<&str> = NAMES_A_PROVIDER.iter().map(|(file, _)| *file).collect();
+    assert_eq!(naming, allowed, "reasons: {NAMES_A_PROVIDER:?}");
+    // Through its door nobody goes but who builds it.
+    let enters = |text: &str| contains(text, "calendars::google");
+    let entering: Vec<&str> =
+        library.iter().filter(|(_, text)| enters(text)).map(|(file, _)| file.as_str()).collect();
+    assert_eq!(entering, ["app.rs"]);
+}
+
 #[test]
 fn handlers_are_thin() {
     let mut long = Vec::new();

@@ -496,7 +496,7 @@ impl Calendar for Google {
         };
         let refused = match written {
             Ok(placed) => return Ok(Put::Placed(placed)),
-            Err(CalendarError::Gone) => return Ok(Put::Deleted),
+            Err(CalendarError::Gone) if known.is_some() => return Ok(Put::Deleted),
             Err(refused) => refused,
         };
         match refused {

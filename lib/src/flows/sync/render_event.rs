@@ -32,7 +32,7 @@ pub(in crate::flows) fn render_event(
         time_zone: terms.time_zone,
         title: title.filter(|title| !title.is_empty()).unwrap_or_else(|| booking.title.clone()),
         description: description.map(|text| text.render(&values)).unwrap_or_default(),
-        // The organizer's calendar shows a Meet by itself.
+        // The organizer's calendar shows its conference by itself.
         location: booking.place().filter(|_| !makes_conference).map(str::to_owned),
         guest: is_organizer.then(|| Invited { name: guest.name.clone(), email: guest.email.clone() }),
         visibility: terms.visibility,

@@ -174,7 +174,7 @@ enum VisibilityRequest {
 #[derive(Clone, Debug, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LocationRequest {
-    /// A video conference that the calendar makes with the event (Google Meet, for one).
+    /// A video conference that the calendar makes with the event.
     Conference,
     /// The host calls the guest, who must give a number.
     GuestPhone,

@@ -77,7 +77,7 @@ pub struct PlaceView {
     /// `conference`, `guest_phone` (the host calls), `host_phone`, `in_person` or `video_link`.
     #[schema(value_type = String, example = "conference")]
     kind: &'static str,
-    /// The number, the address or the link; null for a Meet that is not there yet.
+    /// The number, the address or the link; null for a conference that is not there yet.
     #[schema(required)]
     value: Option<String>,
 }

@@ -247,7 +247,7 @@ impl From<Page<HostSchedule>> for SchedulesView {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LocationView {
-    /// A video conference that the calendar makes with the event (Google Meet, for one).
+    /// A video conference that the calendar makes with the event.
     Conference,
     /// The host calls the guest, who must give a number.
     GuestPhone,

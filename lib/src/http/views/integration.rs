@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::calendars::CalendarInfo;
 use crate::domain::Span;
 use crate::flows::{IntegrationDetails, Pulled, Started};
+use crate::http::words;
 
 /// A time that was read.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -25,8 +26,8 @@ pub struct IntegrationView {
     id: String,
     /// Whose it is.
     host: String,
-    /// `google`.
-    #[schema(value_type = String, example = "google")]
+    /// Who keeps its calendars.
+    #[schema(value_type = words::Provider)]
     provider: &'static str,
     /// The account, usually an e-mail address; null while pending.
     #[schema(required)]

@@ -18,7 +18,7 @@ use crate::flows::integrations::session::{AccessError, Session, through};
 use crate::flows::sync::conference;
 use crate::flows::sync::render_event::{render_event, wants_conference};
 
-/// Events deleted by hand this many times in a row are not put back again.
+/// Under so many names in a row one push tries to make an event that is said to have been deleted.
 const MAX_GENERATIONS: u32 = 8;
 /// How often an event that changes while it is written or removed is looked at again.
 const MAX_LOOKS: u32 = 3;
@@ -93,7 +93,8 @@ impl<'a> Event<'_, 'a> {
             match through!(session, put_event(&calendar, &draft, known.as_ref(), notify)) {
                 Ok(Put::Placed(placed)) => break placed,
                 Ok(Put::Deleted) if spent + 1 < MAX_GENERATIONS => return Ok(Outcome::Spent),
-                Ok(Put::Deleted) => return Ok(Outcome::GivenUp),
+                // A calendar that says so of every name may come to its senses.
+                Ok(Put::Deleted) => return Err(CalendarError::Conflict.into()),
                 // Of a write whose answer was lost: a second one would mail the guest once more.
                 Ok(Put::Changed(placed)) if !asked && shows(&placed, &draft) => break placed,
                 Ok(Put::Changed(_)) if looks == MAX_LOOKS => return Err(CalendarError::Changed.into()),
