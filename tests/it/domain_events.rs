@@ -264,10 +264,12 @@ async fn a_change_that_is_told_again_has_the_same_id_and_another_change_another(
     let integration =
         app.app().store.integration(&app.tenant(), &id.parse().unwrap()).await.unwrap().unwrap();
     let mut dead = integration.clone();
+    dead.revision += 1;
     dead.status = IntegrationStatus::NeedsReauth;
     let mut renewed = integration.clone();
-    renewed.token_version += 1;
+    renewed.revision += 2;
     let mut again = renewed.clone();
+    again.revision += 1;
     again.status = IntegrationStatus::NeedsReauth;
     let image =
         |integration: &holdfast::domain::Integration| Some(Image::Integration(Box::new(integration.clone())));

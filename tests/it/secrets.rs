@@ -399,9 +399,9 @@ async fn item(app: &TestApp, partition: &str, sort: &str) -> Value {
     items.iter().find(is_it).expect("an item").clone()
 }
 
-/// The table's row of a host's integration.
+/// The table's row with the tokens of a host's integration.
 async fn row(app: &TestApp, host: &str, integration: &str) -> Value {
-    item(app, &format!("T#{TENANT}#H#{host}"), &format!("HOST#I#{integration}")).await
+    item(app, &format!("T#{TENANT}#H#{host}"), &format!("HOSTCRED#{integration}")).await
 }
 
 /// Nothing of the account is reached, and the integration says that something is wrong with it.
@@ -513,7 +513,7 @@ async fn another_tenants_data_key_opens_nothing() {
         sync_now(&process, &Scope::Tenant(app.tenant()), &id.parse().unwrap()).await.unwrap();
     assert_eq!(pulled, Pulled::Incomplete);
     assert_eq!(after.integration.status, IntegrationStatus::Error);
-    assert!(after.integration.last_error.unwrap().contains("the key service refused"));
+    assert!(after.integration.sync.last_error.unwrap().contains("the key service refused"));
     assert_eq!(app.google().faults.take_calls(), []);
 }
 
@@ -533,6 +533,6 @@ async fn while_the_key_service_refuses_an_integration_says_so_and_recovers() {
         let shown = app.integration(&id).await;
         assert_eq!(shown["status"], if refused { "error" } else { "connected" });
         assert_eq!(shown["last_sync_error"].is_string(), refused, "{shown}");
-        assert!(after.integration.due_at.is_some(), "it is tried again");
+        assert!(after.integration.sync.due_at.is_some(), "it is tried again");
     }
 }

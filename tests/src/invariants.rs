@@ -281,7 +281,7 @@ impl TestApp {
             let names = item.as_object().expect("an item").keys();
             let is_busy = |name: &&String| **name == format!("b:{integration}");
             left.extend(names.clone().filter(is_busy).cloned());
-            if item["id"]["S"] == integration {
+            if text(&item, "sk") == format!("HOSTCRED#{integration}") {
                 left.extend(names.filter(|name| ["access", "refresh"].contains(&name.as_str())).cloned());
             }
         }

@@ -100,7 +100,7 @@ pub struct AccountCalendar {
     pub writable: bool,
 }
 
-/// Everything about an integration except its sealed tokens.
+/// An integration: its settings and status, and how far its calendars have been read. Its tokens lie elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Integration {
     /// Its id.
@@ -133,11 +133,31 @@ pub struct Integration {
     /// The calendars that have or had events of ours. They are read event by event, to tell ours from others.
     #[serde(default)]
     pub event_calendars: Vec<String>,
-    /// Raised by every change of settings and every committed pull: what a pull has read under an older one is
-    /// void.
+    /// Raised by every change of all this, the status too.
+    pub revision: u64,
+    /// A pending integration that never came back counts for nothing after this.
+    #[serde(default, with = "chrono::serde::ts_seconds_option")]
+    pub pending_until: Option<DateTime<Utc>>,
+    /// Set by a disconnect until everything at the provider and in the days has been cleared: how long the tokens are
+    /// kept at most for the events that are still to be removed.
+    #[serde(default, with = "chrono::serde::ts_seconds_option")]
+    pub clearing_until: Option<DateTime<Utc>>,
+    /// Whether its provider mails the guests of an event that is removed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mails_on_removal: bool,
+    /// Whether a disconnect leaves the events where they stand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_events: bool,
+    /// How far its calendars have been read. An item of its own.
+    #[serde(skip)]
+    pub sync: SyncState,
+}
+
+/// How far an integration's calendars have been read, and who reads them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncState {
+    /// Raised by every change of settings and every committed pull: what a pull has read under an older one is void.
     pub version: u64,
-    /// Raised by every change of tokens.
-    pub token_version: u64,
     /// The time that has been read.
     #[serde(default)]
     pub synced: Option<Span>,
@@ -159,22 +179,20 @@ pub struct Integration {
     /// When it is to be synced next.
     #[serde(default, with = "chrono::serde::ts_seconds_option")]
     pub due_at: Option<DateTime<Utc>>,
-    /// A pending integration that never came back counts for nothing after this.
+    /// Under whose lease it is being read, or was last.
+    #[serde(default)]
+    pub lease_id: Option<String>,
+    /// Until when.
     #[serde(default, with = "chrono::serde::ts_seconds_option")]
-    pub pending_until: Option<DateTime<Utc>>,
-    /// When the access token ends.
-    #[serde(default, with = "chrono::serde::ts_seconds_option")]
-    pub access_expires_at: Option<DateTime<Utc>>,
-    /// Set by a disconnect until everything at the provider and in the days has been cleared: how long the tokens are
-    /// kept at most for the events that are still to be removed.
-    #[serde(default, with = "chrono::serde::ts_seconds_option")]
-    pub clearing_until: Option<DateTime<Utc>>,
-    /// Whether its provider mails the guests of an event that is removed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub mails_on_removal: bool,
-    /// Whether a disconnect leaves the events where they stand.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub keeps_events: bool,
+    pub lease_until: Option<DateTime<Utc>>,
+}
+
+impl SyncState {
+    /// Makes what was read void.
+    pub fn forget(&mut self) {
+        self.synced = None;
+        self.read_ok_at = None;
+    }
 }
 
 impl Integration {
@@ -214,9 +232,9 @@ impl Integration {
 
     /// How far its last good read can be believed at `now`.
     pub fn freshness(&self, now: DateTime<Utc>) -> Freshness {
-        let Some(read_ok_at) = self.read_ok_at else { return Freshness::Stale };
+        let Some(read_ok_at) = self.sync.read_ok_at else { return Freshness::Stale };
         let age = now - read_ok_at;
-        let bound = Self::STALE_AFTER.max(TimeDelta::seconds(i64::from(self.poll_seconds)) * 2);
+        let bound = Self::STALE_AFTER.max(TimeDelta::seconds(i64::from(self.sync.poll_seconds)) * 2);
         if age < Self::FRESH_FOR {
             Freshness::Fresh
         } else if age <= bound {
@@ -228,7 +246,8 @@ impl Integration {
 
     /// Whether all of this time has been read and the read can still be believed.
     pub fn knows(&self, span: Span, now: DateTime<Utc>) -> bool {
-        self.synced.is_some_and(|synced| synced.contains(span)) && self.freshness(now) != Freshness::Stale
+        self.sync.synced.is_some_and(|synced| synced.contains(span))
+            && self.freshness(now) != Freshness::Stale
     }
 }
 

@@ -37,7 +37,7 @@ pub use host::{Host, HostItems, HostSchedule};
 pub use ids::{
     BookingId, EventTypeSlug, HostId, IdError, IntegrationId, JobId, ProviderKind, ScheduleId, Tenant,
 };
-pub use integration::{AccountCalendar, AccountEvent, Freshness, Integration, IntegrationStatus};
+pub use integration::{AccountCalendar, AccountEvent, Freshness, Integration, IntegrationStatus, SyncState};
 pub use job::{Job, JobCursor, JobKind, JobStatus, PlannedPage};
 pub use offsets::{OffsetChange, Offsets, local_days, start_of_local_day};
 pub use rfc3339::{LocalInstant, Rfc3339};

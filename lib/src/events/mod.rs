@@ -88,9 +88,8 @@ pub fn integration_event(
     after: &Integration,
 ) -> Event {
     let status = after.status.as_str();
-    // A step from one status to another raises one of the two, at the latest with the step back.
-    let (version, tokens) = (after.version.to_string(), after.token_version.to_string());
-    let id = event_id(&[after.tenant.as_str(), after.id.as_str(), &version, &tokens, status]);
+    let revision = after.revision.to_string();
+    let id = event_id(&[after.tenant.as_str(), after.id.as_str(), &revision, status]);
     let detail = json!({
         "id": id,
         "schema": INTEGRATION_SCHEMA,
@@ -99,7 +98,7 @@ pub fn integration_event(
         "host": after.host,
         "provider": after.provider,
         "status": status,
-        "version": after.version,
+        "version": after.revision,
     });
     let previous =
         before.map(|before| Map::from_iter([("status".to_owned(), before.status.as_str().into())]));

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::change::Change;
+use super::integrations::settings::check_disconnected;
 use super::item::seconds;
 use super::key::Key;
 use super::{Store, StoreError};
@@ -37,8 +38,7 @@ impl Store {
             AccountMember { tenant: integration.tenant.clone(), integration: integration.id.clone() };
         let leave =
             Change::update(Key::account(account), "DELETE members :member").value(":member", set(&member));
-        let is_disconnected = self.still_disconnected(integration);
-        self.commit(&[leave, is_disconnected]).await
+        self.commit(&[leave, check_disconnected(integration)]).await
     }
 
     /// Begins to give back the grant of an account; [`StoreError::Conflict`] when some integration has it.

@@ -5,7 +5,8 @@ use std::sync::PoisonError;
 use chrono::TimeDelta;
 
 use super::change::Change;
-use super::item::{read, read_integration, text, unreadable, write};
+use super::integrations::Parts;
+use super::item::{read, text, unreadable, write};
 use super::key::{self, Key};
 use super::{Cache, Item, Store, StoreError};
 use crate::domain::{
@@ -49,29 +50,28 @@ impl Store {
     ) -> Result<Option<HostItems>, StoreError> {
         let items = self
             .query(
-                "pk = :pk AND begins_with(sk, :sk)",
-                &[(":pk", text(key::host_partition(tenant, host))), (":sk", text(key::HOST))],
+                "pk = :pk AND sk BETWEEN :from AND :to",
+                &[
+                    (":pk", text(key::host_partition(tenant, host))),
+                    (":from", text(key::HOST)),
+                    (":to", text(format!("{}#~", key::HOST))),
+                ],
                 strong,
             )
             .await?;
         let mut header = None;
         let mut schedules = Vec::new();
-        let mut integrations = Vec::new();
-        let now = self.clock.now();
+        let mut parts = Parts::default();
         for item in items {
+            let Some(item) = parts.take(item)? else { continue };
             let sort = item.get("sk").and_then(|sk| sk.as_s().ok()).map_or("", String::as_str);
             if sort == key::HOST {
                 header = Some(read("host", item)?);
-            } else if sort.starts_with(key::SCHEDULE_PREFIX) {
-                schedules.push(read("schedule", item)?);
             } else {
-                let integration = read_integration(item)?;
-                // The table removes it some time after this; until then it is already forgotten.
-                if integration.pending_until.is_none_or(|until| now < until) {
-                    integrations.push(integration);
-                }
+                schedules.push(read("schedule", item)?);
             }
         }
+        let integrations = parts.integrations(self.clock.now());
         Ok(header.map(|host| HostItems { host, schedules, integrations }))
     }
 

@@ -10,18 +10,17 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::change::Change;
-use super::integrations::settings_change;
+use super::integrations::{removal, settings_change};
 use super::item::{diff, number, text, write};
 use super::key::Key;
 use super::placing::placed_as_read;
 use super::{Item, Store, StoreError, jobs};
 use crate::domain::{
-    EventType, Host, HostId, HostItems, HostSchedule, Integration, IntegrationStatus, Job, ScheduleId,
-    Tenant, TenantSettings,
+    EventType, Host, HostId, HostItems, HostSchedule, Integration, Job, ScheduleId, Tenant, TenantSettings,
 };
 
 /// What one transaction takes, a host and its pointer left out.
-const AT_ONCE: usize = 98;
+const AT_ONCE: usize = 96;
 const FRESH: &str = "attribute_not_exists(pk)";
 
 impl Store {
@@ -83,7 +82,7 @@ impl Store {
         let mut changes = vec![if job.is_some() { placed_as_read(change, before) } else { change }];
         changes.extend(job.map(jobs::put).transpose()?);
         for (before, after) in integrations {
-            changes.push(settings_change(before, after.clone())?.0);
+            changes.extend(settings_change(before, after.clone())?.0);
         }
         if after.default_schedule != before.default_schedule {
             changes.push(link_schedule(tenant, &after.id, &after.default_schedule));
@@ -100,13 +99,7 @@ impl Store {
         let HostItems { host, schedules, integrations } = items;
         let mut parts = Vec::new();
         for integration in integrations {
-            let gone = Change::delete(Key::integration(tenant, &host.id, &integration.id))
-                .when("#version = :version AND #status = :disconnected")
-                .name("#version", "version")
-                .name("#status", "status")
-                .value(":version", number(integration.version))
-                .value(":disconnected", text(IntegrationStatus::Disconnected.as_str()));
-            parts.extend([gone, Change::delete(Key::pointer(tenant, &integration.id))]);
+            parts.extend(removal(integration));
         }
         // The host cannot be without its default schedule: that goes last.
         let (default, others): (Vec<_>, Vec<_>) =

@@ -68,7 +68,7 @@ impl Store {
         let postpone = |key: Key| Change::update(key, "SET due_at = :until").when("due_at = :due");
         let change = match &due.what {
             DueWhat::Integration(tenant, host, id) => Change::update(
-                Key::integration(tenant, host, id),
+                Key::sync_state(tenant, host, id),
                 "SET due_at = :until, lease_id = :id, lease_until = :until",
             )
             .when(
@@ -119,7 +119,7 @@ fn parse(pk: &str, sk: &str) -> Option<DueWhat> {
     }
     let (tenant, host) = rest.split_once("#H#")?;
     let (tenant, host) = (tenant.parse().ok()?, host.parse().ok()?);
-    if let Some(id) = sk.strip_prefix(key::INTEGRATION_PREFIX) {
+    if let Some(id) = sk.strip_prefix(key::SYNC_STATE_PREFIX) {
         return Some(DueWhat::Integration(tenant, host, id.parse().ok()?));
     }
     let (start, booking) = sk.strip_prefix(key::AGENDA_PREFIX)?.split_once('#')?;

@@ -24,11 +24,6 @@ pub(super) fn write<T: Serialize>(what: &str, value: &T) -> Result<Item, StoreEr
     Ok(item)
 }
 
-/// One value as an attribute.
-pub(super) fn attribute<T: Serialize>(what: &str, value: &T) -> Result<AttributeValue, StoreError> {
-    serde_dynamo::to_attribute_value(value).map_err(|error| unreadable(what, error))
-}
-
 pub(super) fn unreadable(what: &str, error: impl Display) -> StoreError {
     StoreError::Unreadable(format!("{what}: {error}"))
 }
@@ -58,7 +53,7 @@ pub(super) fn ttl(day: Day) -> AttributeValue {
 pub enum Image {
     /// A booking.
     Booking(Box<Booking>),
-    /// An integration.
+    /// An integration, without its sync state.
     Integration(Box<Integration>),
 }
 
@@ -81,13 +76,13 @@ pub(super) fn read_booking(item: Item) -> Result<Booking, StoreError> {
     read("booking", item)
 }
 
-/// An integration.
+/// An integration, but for its sync state.
 pub(super) fn read_integration(item: Item) -> Result<Integration, StoreError> {
     read("integration", item)
 }
 
-/// The change that turns one stored form of a value into another, touching only what differs, so that leases
-/// and tokens beside it stay as they are.
+/// The change that turns one stored form of a value into another, touching only what differs, so that what
+/// stands beside it stays as it is.
 pub(super) fn diff(key: Key, before: &Item, after: &Item) -> Change {
     let mut sets = Vec::new();
     let mut removes = Vec::new();

@@ -14,6 +14,9 @@ use crate::domain::{
 pub(super) const BOOKING: &str = "BOOKING";
 pub(super) const HOST: &str = "HOST";
 pub(super) const INTEGRATION_PREFIX: &str = "HOST#I#";
+pub(super) const SYNC_STATE_PREFIX: &str = "HOST#J#";
+/// After everything else of a host's header, so that one Query reads that with or without it.
+pub(super) const CREDENTIALS_PREFIX: &str = "HOSTCRED#";
 pub(super) const SCHEDULE_PREFIX: &str = "HOST#S#";
 pub(super) const POINTER_PREFIX: &str = "INT#";
 pub(super) const HOST_POINTER_PREFIX: &str = "HST#";
@@ -78,6 +81,14 @@ impl Key {
 
     pub(super) fn integration(tenant: &Tenant, host: &HostId, integration: &IntegrationId) -> Self {
         Self { pk: host_partition(tenant, host), sk: format!("{INTEGRATION_PREFIX}{integration}") }
+    }
+
+    pub(super) fn sync_state(tenant: &Tenant, host: &HostId, integration: &IntegrationId) -> Self {
+        Self { pk: host_partition(tenant, host), sk: format!("{SYNC_STATE_PREFIX}{integration}") }
+    }
+
+    pub(super) fn credentials(tenant: &Tenant, host: &HostId, integration: &IntegrationId) -> Self {
+        Self { pk: host_partition(tenant, host), sk: format!("{CREDENTIALS_PREFIX}{integration}") }
     }
 
     pub(super) fn day(tenant: &Tenant, host: &HostId, day: Day) -> Self {

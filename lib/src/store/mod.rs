@@ -14,7 +14,9 @@
 //! T#<tenant>            JOBRESULT#<id>#<n>     some of its results
 //! T#<tenant>#H#<host>   HOST                   host header
 //! T#<tenant>#H#<host>   HOST#S#<schedule>      schedule
-//! T#<tenant>#H#<host>   HOST#I#<integration>   integration, with its sealed tokens
+//! T#<tenant>#H#<host>   HOST#I#<integration>   integration: settings and status
+//! T#<tenant>#H#<host>   HOST#J#<integration>   its sync state: coverage, version, lease, when it is due
+//! T#<tenant>#H#<host>   HOSTCRED#<integration> its sealed tokens and their lease
 //! T#<tenant>#H#<host>   DAY#2026-11-20         the day: the lock (see `day`)
 //! T#<tenant>#H#<host>   DAY#2026-11-20#N#<event type>          counter of a daily limit (see `counters`)
 //! T#<tenant>#H#<host>   AGENDA#2026-11-20T09:30Z#<booking>     agenda entry (see `agenda`)

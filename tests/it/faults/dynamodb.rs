@@ -29,6 +29,8 @@ enum Act {
     /// The queue pushes what the request could not: what the booking says then, and how many calls of `UpdateItem` were
     /// made; two are needed, for the lease and the outcome.
     Push,
+    /// An admin lists bookings.
+    Bookings,
     /// An admin syncs a calendar in which something has changed: outcome, and our events that were removed.
     Sync,
     /// The same when nothing has changed.
@@ -42,7 +44,10 @@ enum Act {
     /// The schedule hands out a booking and an integration that are due.
     Dispatch,
 }
-use Act::{Book, Callback, Cancel, Confirm, Dispatch, Hold, Idle, List, Push, Refresh, Release, Start, Sync};
+use Act::{
+    Book, Bookings, Callback, Cancel, Confirm, Dispatch, Hold, Idle, List, Push, Refresh, Release, Start,
+    Sync,
+};
 
 /// `UpdateItem 2` is the second call of `UpdateItem` in the act.
 #[rustfmt::skip]
@@ -112,9 +117,11 @@ const ROWS: &[Row<Act>] = &[
     (Push, "UpdateItem 2", "late once", "synced in 3 writes"),
     (Push, "UpdateItem", "conflict always", "the table is busy; pending"),
     (Push, "UpdateItem", "cut after always", "the table is busy; pending"),
-    (Sync, "BatchGetItem", "2 keys undone once", "200 done, 0 removed"),
-    (Sync, "BatchGetItem", "1 key undone 3 times", "200 done, 0 removed"),
-    (Sync, "BatchGetItem", "1 key undone always", "503 busy, again in 2"),
+    (Bookings, "BatchGetItem", "2 keys undone once", "200"),
+    (Bookings, "BatchGetItem", "1 key undone 3 times", "200"),
+    (Bookings, "BatchGetItem", "1 key undone always", "503 busy, again in 2"),
+    (Sync, "Query", "throttled 3 times", "200 done, 0 removed"),
+    (Sync, "Query", "throttled always", "503 busy, again in 2"),
     (Sync, "TransactWriteItems", "throttled 3 times", "200 done, 0 removed"),
     (Sync, "TransactWriteItems", "conflict 3 times", "200 done, 0 removed"),
     (Sync, "TransactWriteItems", "internal error 3 times", "200 done, 0 removed"),
@@ -128,7 +135,9 @@ const ROWS: &[Row<Act>] = &[
     (Idle, "UpdateItem 2", "late once", "200 done, 0 removed"),
     (Refresh, "UpdateItem 1", "conflict 3 times", "200"),
     (Refresh, "UpdateItem 1", "cut after once", "200"),
-    (Refresh, "UpdateItem 2", "cut after once", "200"),
+    (Refresh, "TransactWriteItems", "conflict 3 times", "200"),
+    (Refresh, "TransactWriteItems", "cut after once", "200"),
+    (Refresh, "TransactWriteItems", "throttled always", "503 busy, again in 2"),
     (Refresh, "UpdateItem", "throttled always", "503 busy, again in 2"),
     (Start, "TransactWriteItems", "conflict 3 times", "200"),
     (Start, "TransactWriteItems", "cut after once", "200"),
@@ -260,6 +269,16 @@ async fn outcome(act: Act, op: &str, fault: &str) -> String {
             booked(&answer)
         }
         Push => push(&app, op, fault).await,
+        Bookings => {
+            for start in [TEN, ELEVEN, FOUR] {
+                app.book_slot("intro", start).await.expect(201);
+            }
+            meet(&app, op, fault);
+            let answer = app.admin(reqwest::Method::GET, "/v1/bookings", None).await;
+            let listed = answer.body["bookings"].as_array().map(Vec::len);
+            assert_eq!(listed, (answer.status == 200).then_some(3), "{op} {fault}");
+            told(&answer)
+        }
         Sync | Idle => sync(&app, act, op, fault, &id).await,
         Refresh => {
             app.pass(TimeDelta::minutes(61));

@@ -36,8 +36,8 @@ use holdfast::App;
 use holdfast::clock::Clock;
 use holdfast::domain::{
     Booking, BookingId, BookingRecord, BookingStatus, CellOwner, Cells, Claim, Count, Counter, Day, DayBits,
-    EventType, EventTypeSlug, Guest, HostId, Hosts, Integration, Scope, Span, StepRefused, Tenant, Tick,
-    Ticks, Zone,
+    EventType, EventTypeSlug, Guest, HostId, Hosts, Integration, Scope, Span, StepRefused, SyncState, Tenant,
+    Tick, Ticks, Zone,
 };
 use holdfast::flows::{
     Alternatives, BookRequest, BookingError, HoldToken, IdempotencyKey, ManageToken, NewTime, Refused,
@@ -607,15 +607,18 @@ fn fault(rng: &mut Rng, call: &Call) -> Option<Fault> {
 async fn connected(app: &TestApp, host: &str, id: &str) -> Integration {
     let pending: Integration = serde_json::from_value(json!({
         "id": id, "tenant": app.tenant(), "host": host, "provider": "google", "status": "pending", "enabled": true,
-        "version": 1, "token_version": 0,
+        "revision": 1,
     }))
     .unwrap();
     let store = &app.app().store;
     store.add_pending(&pending).await.unwrap();
     let after = Integration {
         status: holdfast::domain::IntegrationStatus::Connected,
-        read_ok_at: Some(app.now()),
-        synced: Some(synced(app.now())),
+        sync: SyncState {
+            read_ok_at: Some(app.now()),
+            synced: Some(synced(app.now())),
+            ..SyncState::default()
+        },
         ..pending.clone()
     };
     let tokens = SealedTokens {

@@ -318,22 +318,23 @@ impl World {
     pub(super) async fn pull(&self, host: usize, days: &[(Day, DayBits)]) -> Result<(), StoreError> {
         let store = &self.app.app().store;
         let lease = new_lease(self.now, TimeDelta::minutes(1));
-        let before = store.lease_integration(&self.integrations[host], &lease).await?;
-        let after = Integration {
-            read_ok_at: Some(self.now),
-            synced: Some(synced(self.now)),
-            last_sync_at: Some(self.now),
-            ..before.clone()
-        };
+        store.lease_integration(&self.integrations[host], &lease).await?;
+        let before = store.integration(&self.tenant, &self.integrations[host].id).await?;
+        let before = before.expect("the integration");
+        let mut after = before.clone();
+        after.sync.read_ok_at = Some(self.now);
+        after.sync.synced = Some(synced(self.now));
+        after.sync.last_sync_at = Some(self.now);
         store.commit_pull(PullOutcome { before: &before, after, days }, &lease).await.map(|_| ())
     }
 
     /// The calendars of a host are not known any more until the next pull, as after a change of which calendars block.
     pub(super) async fn forget_calendars(&mut self, host: usize) {
         let (store, integration) = (&self.app.app().store, &self.integrations[host]);
-        let found = store.integration_of(&self.tenant, &integration.host, &integration.id).await;
+        let found = store.integration(&self.tenant, &integration.id).await;
         let before = found.expect("the table").expect("the integration");
-        let after = Integration { read_ok_at: None, synced: None, ..before.clone() };
+        let mut after = before.clone();
+        after.sync.forget();
         store.change_integration(&before, after, None).await.expect("the table");
         self.stale.insert(host);
         self.story.count("coverage lost");

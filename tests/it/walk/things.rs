@@ -190,7 +190,7 @@ impl Things {
             (_, "guest_email" | "email") => &self.guest_email,
             (_, "token") => &self.manage,
             (_, "zone" | "time_zone") => "UTC",
-            (_, "keep_events") => "false",
+            (_, "keep_events" | "mail_guests") => "false",
             (_, "week") => "2026-11-23",
             (_, "state" | "code") => "nothing",
             _ => panic!("{operation}: what is {name}?"),

@@ -144,7 +144,7 @@ async fn read_farther(app: &App, hosts: &[HostItems], event_type: &EventType) {
     let until = app.clock.now() + TimeDelta::days(i64::from(event_type.window_days));
     let falls_short = |synced: crate::domain::Span| synced.end.instant() < until;
     let active = hosts.iter().flat_map(HostItems::active);
-    for integration in active.filter(|found| found.synced.is_none_or(falls_short)) {
+    for integration in active.filter(|found| found.sync.synced.is_none_or(falls_short)) {
         if let Err(error) = app.store.make_integration_due(integration).await {
             tracing::warn!(integration = %integration.id, %error, "not made due");
         }

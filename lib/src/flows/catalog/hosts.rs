@@ -151,7 +151,7 @@ fn now_with_events<'a>(
     if after == *before {
         return Ok(None);
     }
-    after.due_at = before.is_active().then(|| app.clock.now());
+    after.sync.due_at = before.is_active().then(|| app.clock.now());
     Ok(Some((before, after)))
 }
 

@@ -22,7 +22,7 @@ use crate::calendars::{
 };
 use crate::domain::{
     AccountCalendar, AccountEvent, AccountHash, CalendarRef, HostId, Integration, IntegrationId,
-    IntegrationStatus, Job, ProviderKind, Scope, Tenant,
+    IntegrationStatus, Job, ProviderKind, Scope, SyncState, Tenant,
 };
 use crate::flows::change::{change, unless_lost};
 use crate::flows::integrations::session::{AccessError, seal, seal_grant, unseal};
@@ -320,8 +320,9 @@ async fn connect(
     let (integration, job) = store_account(app, round_trip, grant, &account, known.as_deref()).await?;
     read_soon(app, &integration).await;
     run_within(app, job).await;
-    let (tenant, id) = (&round_trip.tenant, &integration.id);
-    let integration = app.store.integration(tenant, id).await?.unwrap_or(integration);
+    let items = app.store.host(&round_trip.tenant, &round_trip.host).await?;
+    let found = items.and_then(|items| items.integration(&integration.id).cloned());
+    let integration = found.unwrap_or(integration);
     Ok(Connected { integration, return_to: round_trip.return_to.clone() })
 }
 
@@ -350,7 +351,7 @@ async fn store_account(
                 && integration.account_id.as_deref() == Some(account.id.as_str())
         });
         let before = known.unwrap_or(waiting);
-        let tokens = seal_grant(app, before, grant, None, before.token_version).await?;
+        let tokens = seal_grant(app, before, grant, None, 0).await?;
         let replaced = known.map(|_| &waiting.id);
         let mut after = connected(app, before, account, known_calendars);
         // The first account takes the host's bookings, and so does one in place of another that is gone.
@@ -426,8 +427,7 @@ fn connected(
 ) -> Integration {
     let mut after = before.clone();
     if !before.is_active() {
-        after.synced = None;
-        after.read_ok_at = None;
+        after.sync.forget();
     }
     let default = account.default_calendar.as_str();
     if before.account.is_none() {
@@ -446,9 +446,9 @@ fn connected(
     after.mails_on_removal = provider.is_some_and(|provider| !provider.capabilities.silent_delete);
     after.clearing_until = None;
     after.keeps_events = false;
-    after.failures = 0;
-    after.last_error = None;
-    after.due_at = Some(app.clock.now());
+    after.sync.failures = 0;
+    after.sync.last_error = None;
+    after.sync.due_at = Some(app.clock.now());
     after
 }
 
@@ -515,20 +515,12 @@ fn pending(
         calendars_read_at: None,
         conflict_calendars: Vec::new(),
         event_calendars: Vec::new(),
-        version: 1,
-        token_version: 0,
-        synced: None,
-        read_ok_at: None,
-        poll_seconds: 0,
-        last_sync_at: None,
-        last_error: None,
-        failures: 0,
-        due_at: None,
+        revision: 1,
         pending_until: Some(until),
-        access_expires_at: None,
         clearing_until: None,
         mails_on_removal: false,
         keeps_events: false,
+        sync: SyncState::default(),
     })
 }
 

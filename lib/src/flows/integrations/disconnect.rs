@@ -58,15 +58,13 @@ pub async fn disconnect(
                 return false;
             }
             integration.status = integration.status.after(AccountEvent::Disconnected);
-            integration.token_version += 1;
             integration.clearing_until = Some(now + KEPT_FOR);
             integration.keeps_events = leaving.keeps_events;
-            integration.synced = None;
-            integration.read_ok_at = None;
-            integration.last_error = None;
+            integration.sync.forget();
+            integration.sync.last_error = None;
             integration.pending_until = None;
             // When what follows here is not finished by then, the schedule finishes it.
-            integration.due_at = Some(now + RETRY_AFTER);
+            integration.sync.due_at = Some(now + RETRY_AFTER);
             was_live
         }))
         .await?;

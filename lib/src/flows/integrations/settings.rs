@@ -191,7 +191,7 @@ pub async fn change_settings(
         integration.enabled && !was_on
     })
     .await?;
-    if changed.is_active() && changed.synced.is_none() {
+    if changed.is_active() && changed.sync.synced.is_none() {
         read_soon(app, &changed).await;
     }
     find_integration(app, scope, id).await
@@ -225,9 +225,8 @@ fn apply(app: &App, settings: &Settings, integration: &mut Integration) {
     }
     integration.enabled = settings.enabled.unwrap_or(integration.enabled);
     if *integration != before {
-        integration.synced = None;
-        integration.read_ok_at = None;
-        integration.due_at = integration.is_active().then(|| app.clock.now());
+        integration.sync.forget();
+        integration.sync.due_at = integration.is_active().then(|| app.clock.now());
     }
 }
 
@@ -280,7 +279,9 @@ pub async fn sync_now(
         return Err(IntegrationError::NotConnected(integration.status));
     }
     let pulled = pull(app, &integration).await.map_err(|PullError::Access(error)| error)?;
-    Ok((find_integration(app, scope, id).await?, pulled))
+    let items = app.store.host(scope.tenant(), &integration.host).await?.ok_or(IntegrationError::Unknown)?;
+    let integration = items.integration(id).cloned().ok_or(IntegrationError::Unknown)?;
+    Ok((IntegrationDetails::new(integration, &items.host), pulled))
 }
 
 /// A first reading within the request. It is due in any case, so a failure here loses nothing.

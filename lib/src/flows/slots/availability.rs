@@ -103,7 +103,7 @@ impl Availability {
     /// Whether some active calendar is wholly unknown at present.
     fn is_unknown(&self, now: DateTime<Utc>) -> bool {
         let is_unknown = |integration: &Integration| {
-            integration.synced.is_none() || integration.freshness(now) == Freshness::Stale
+            integration.sync.synced.is_none() || integration.freshness(now) == Freshness::Stale
         };
         self.host.active().any(is_unknown)
     }
@@ -116,7 +116,7 @@ impl Availability {
             day.block(timeline, &active, now);
         }
         for integration in self.host.active() {
-            match integration.synced {
+            match integration.sync.synced {
                 Some(synced) if integration.freshness(now) != Freshness::Stale => {
                     timeline.block(Span::new(span.start, synced.start.min(span.end)));
                     timeline.block(Span::new(synced.end.max(span.start), span.end));

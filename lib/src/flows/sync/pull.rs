@@ -13,14 +13,14 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::calendars::{Busy, BusyQuery, CalendarError, CalendarEvent, CalendarId, Known, Notify};
 use crate::domain::{
-    AccountCalendar, AccountEvent, AgendaEntry, CalendarRef, Day, DayBits, EventRef, Integration,
-    IntegrationStatus, Lease, Span, Tick, Ticks,
+    AccountCalendar, AccountEvent, AgendaEntry, CalendarRef, Day, DayBits, EventRef, HostId, Integration,
+    IntegrationId, IntegrationStatus, Lease, Span, Tenant, Tick, Ticks,
 };
 use crate::flows::integrations::known_calendars;
 use crate::flows::integrations::session::{AccessError, Session, through};
 use crate::flows::keys::KeyError;
 use crate::flows::sync::backoff::retry_at;
-use crate::store::{PullOutcome, StoreError, new_lease};
+use crate::store::{PullOutcome, SealedTokens, StoreError, new_lease};
 
 /// A pull that takes longer has lost its lease.
 pub(in crate::flows) const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -70,7 +70,10 @@ impl From<StoreError> for PullError {
 pub async fn pull(app: &App, of: &Integration) -> Result<Pulled, PullError> {
     let lease = new_lease(app.clock.now(), LEASE);
     match app.store.lease_integration(of, &lease).await {
-        Ok(integration) => pull_under(app, integration, &lease).await,
+        Ok(()) => match under_lease(app, &of.tenant, &of.host, &of.id, &lease).await? {
+            Some((integration, tokens)) => pull_under(app, integration, tokens, &lease).await,
+            None => Ok(Pulled::Superseded),
+        },
         Err(StoreError::Conflict(_)) => {
             app.store.make_integration_due(of).await?;
             Ok(Pulled::Taken)
@@ -79,10 +82,26 @@ pub async fn pull(app: &App, of: &Integration) -> Result<Pulled, PullError> {
     }
 }
 
+/// The integration with its tokens, if the lease with this id is still on it.
+pub(in crate::flows) async fn under_lease(
+    app: &App,
+    tenant: &Tenant,
+    host: &HostId,
+    id: &IntegrationId,
+    lease: &Lease,
+) -> Result<Option<(Integration, Option<SealedTokens>)>, StoreError> {
+    let accounts = app.store.host_accounts(tenant, host).await?.accounts;
+    let is_leased = |(found, _): &(Integration, Option<SealedTokens>)| {
+        found.id == *id && found.sync.lease_id.as_ref() == Some(&lease.id)
+    };
+    Ok(accounts.into_iter().find(is_leased))
+}
+
 /// Pulls an integration as it was read under this lease.
 pub(in crate::flows) async fn pull_under(
     app: &App,
     integration: Integration,
+    tokens: Option<SealedTokens>,
     lease: &Lease,
 ) -> Result<Pulled, PullError> {
     let began = app.clock.now();
@@ -90,7 +109,7 @@ pub(in crate::flows) async fn pull_under(
         return idle(app, &integration, lease).await;
     }
     let window = window(app, &integration, began).await?;
-    let read = read(app, &integration, window).await;
+    let read = read(app, &integration, tokens, window).await;
     let mut listed = None;
     let (busy, removed_events, error) = match read {
         Ok(Read { spans, removed, calendars, unreadable }) => {
@@ -115,7 +134,7 @@ pub(in crate::flows) async fn pull_under(
         after.calendars_read_at = Some(began);
     }
     if let Some(error) = &error {
-        tracing::warn!(integration = %integration.id, %error, failures = after.failures, "pull incomplete");
+        tracing::warn!(integration = %integration.id, %error, failures = after.sync.failures, "pull incomplete");
     }
     let changed_days = days.len();
     match app.store.commit_pull(PullOutcome { before: &integration, after, days: &days }, lease).await {
@@ -136,7 +155,7 @@ pub(in crate::flows) async fn busy_now(
     claim: Span,
     deadline: Instant,
 ) -> Result<bool, AccessError> {
-    let (busy, _) = ask(app, integration, claim, deadline).await?;
+    let (busy, _) = ask(app, integration, None, claim, deadline).await?;
     if let Some(error) = unreadable(integration, &busy) {
         return Err(error.into());
     }
@@ -161,9 +180,14 @@ struct Read {
     unreadable: Option<CalendarError>,
 }
 
-async fn read(app: &App, integration: &Integration, window: Span) -> Result<Read, AccessError> {
+async fn read(
+    app: &App,
+    integration: &Integration,
+    tokens: Option<SealedTokens>,
+    window: Span,
+) -> Result<Read, AccessError> {
     let deadline = Instant::now() + PULL_TIMEOUT;
-    let (busy, mut session) = ask(app, integration, window, deadline).await?;
+    let (busy, mut session) = ask(app, integration, tokens, window, deadline).await?;
     let agenda = agenda_for(app, integration, &busy, app.clock.now()).await?;
     let mut removed = 0;
     let mut unreadable = unreadable(integration, &busy);
@@ -210,6 +234,7 @@ async fn list_calendars(
 async fn ask<'a>(
     app: &'a App,
     integration: &'a Integration,
+    tokens: Option<SealedTokens>,
     window: Span,
     deadline: Instant,
 ) -> Result<(Busy, Session<'a>), AccessError> {
@@ -217,7 +242,7 @@ async fn ask<'a>(
     let conflicts = integration.conflict_calendars.iter().map(id).collect::<Result<Vec<_>, _>>()?;
     let with_own = integration.event_calendars.iter().map(id).collect::<Result<Vec<_>, _>>()?;
     let query = BusyQuery { window, conflicts: &conflicts, with_own: &with_own, owner: &integration.id };
-    let mut session = Session::open(app, integration, deadline).await?;
+    let mut session = Session::open_with(app, integration, tokens, deadline).await?;
     // Whether the grant is good again only a new token can tell.
     if integration.status == IntegrationStatus::NeedsReauth {
         session.renew().await?;
@@ -385,7 +410,7 @@ async fn changed_days(
         let new = read.get(&day).copied().unwrap_or(DayBits::EMPTY);
         let new = if complete { new } else { new.or(&old) };
         // Without coverage the bits said nothing so far: raising the revision tells those who read before.
-        if new != old || (integration.synced.is_none() && !new.is_empty()) {
+        if new != old || (integration.sync.synced.is_none() && !new.is_empty()) {
             changed.push((day, new));
         }
     }
@@ -401,31 +426,31 @@ fn after(
 ) -> Integration {
     let now = app.clock.now();
     let mut after = before.clone();
-    after.last_sync_at = Some(now);
+    after.sync.last_sync_at = Some(now);
     match error {
         None => {
             after.status = after.status.after(AccountEvent::Read);
-            after.failures = 0;
-            after.last_error = None;
-            after.synced = Some(window);
-            after.read_ok_at = Some(began);
-            after.poll_seconds = app.config.poll_seconds;
-            after.due_at = Some(now + TimeDelta::seconds(i64::from(app.config.poll_seconds)));
+            after.sync.failures = 0;
+            after.sync.last_error = None;
+            after.sync.synced = Some(window);
+            after.sync.read_ok_at = Some(began);
+            after.sync.poll_seconds = app.config.poll_seconds;
+            after.sync.due_at = Some(now + TimeDelta::seconds(i64::from(app.config.poll_seconds)));
         }
         // The refresh that failed has said so under the version of its tokens; a good token that arrives late
         // has the last word, not this pull.
         Some(AccessError::Calendar(CalendarError::Revoked)) => {
-            after.due_at = Some(now + Integration::REAUTH_INTERVAL);
+            after.sync.due_at = Some(now + Integration::REAUTH_INTERVAL);
         }
         Some(error) => {
             after.status = after.status.after(AccountEvent::Unread);
-            after.failures = before.failures.saturating_add(1);
-            after.last_error = Some(error.to_string());
+            after.sync.failures = before.sync.failures.saturating_add(1);
+            after.sync.last_error = Some(error.to_string());
             let asked = match error {
                 AccessError::Calendar(error) => error.retry_after(),
                 AccessError::Store(_) | AccessError::Key(_) => None,
             };
-            after.due_at = Some(retry_at(after.failures, asked, now));
+            after.sync.due_at = Some(retry_at(after.sync.failures, asked, now));
         }
     }
     after
@@ -434,7 +459,7 @@ fn after(
 /// Nothing to read: the lease ends and nothing is due.
 async fn idle(app: &App, integration: &Integration, lease: &Lease) -> Result<Pulled, PullError> {
     let mut after = integration.clone();
-    after.due_at = None;
+    after.sync.due_at = None;
     match app.store.commit_pull(PullOutcome { before: integration, after, days: &[] }, lease).await {
         Ok(_) | Err(StoreError::Conflict(_)) => Ok(Pulled::Inactive),
         Err(error) => Err(error.into()),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::pull::{PullError, pull_under};
+use super::pull::{PullError, pull_under, under_lease};
 use super::push::push_handed_out;
 use crate::app::App;
 use crate::domain::{BookingId, EntryKey, HostId, IntegrationId, JobId, Lease, Tenant, Tick};
@@ -81,11 +81,10 @@ pub async fn handle_message(app: &App, message: &QueueMessage) -> Result<(), Mes
         QueueMessage::Integration { tenant, host, integration, lease, lease_until } => {
             let lease = Lease { id: lease.clone(), until: *lease_until };
             // Without the lease it was delivered late or twice: it has been done, or comes due again.
-            let found = app.store.integration_under(tenant, host, integration, &lease).await?;
-            match found {
-                Some(found) if found.is_clearing() => clear(app, &found).await?,
-                Some(found) => {
-                    let pulled = pull_under(app, found, &lease).await?;
+            match under_lease(app, tenant, host, integration, &lease).await? {
+                Some((found, _)) if found.is_clearing() => clear(app, &found).await?,
+                Some((found, tokens)) => {
+                    let pulled = pull_under(app, found, tokens, &lease).await?;
                     tracing::debug!(%integration, ?pulled, "pulled");
                 }
                 None => {}

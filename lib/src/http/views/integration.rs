@@ -69,10 +69,10 @@ impl From<IntegrationDetails> for IntegrationView {
             enabled: integration.enabled,
             target_calendar,
             conflict_calendars: integration.conflict_calendars,
-            last_sync_at: integration.last_sync_at,
-            last_sync_range: integration.synced.map(range),
-            last_sync_error: integration.last_error,
-            next_sync_at: integration.due_at,
+            last_sync_at: integration.sync.last_sync_at,
+            last_sync_range: integration.sync.synced.map(range),
+            last_sync_error: integration.sync.last_error,
+            next_sync_at: integration.sync.due_at,
         }
     }
 }

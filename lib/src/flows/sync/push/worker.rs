@@ -134,7 +134,7 @@ impl<'a> Worker<'a> {
     }
 
     async fn accounts(&self, entry: &AgendaEntry) -> Result<Accounts<'a>, StoreError> {
-        let found = self.app.store.host_accounts(&entry.tenant, &entry.host, &entry.integrations()).await?;
+        let found = self.app.store.host_accounts(&entry.tenant, &entry.host).await?;
         Ok(Accounts::new(self.app, found, self.deadline))
     }
 
