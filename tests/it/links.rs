@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use chrono::TimeDelta;
 use fakes::When;
 use fakes::google::{Exchange, errors};
-use holdfast::domain::{CalendarSync, JobStatus};
+use holdfast::domain::{CalendarSync, JobStatus, Scope, Span, Tick, Ticks};
+use holdfast::flows::{self, Leaving};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{ADA, Answer, Death, GRACE, Point, TestApp};
@@ -92,6 +93,15 @@ async fn assert_all(app: &TestApp, sync: CalendarSync) {
         assert_eq!(record.calendar_sync(), sync, "{record:#?}");
         assert!(record.entries.iter().all(|entry| entry.due_at.is_none() && entry.leftovers.is_empty()));
     }
+}
+
+/// The agenda has one entry, where the only booking is.
+async fn assert_one_entry(app: &TestApp) {
+    let begin = app.now() - TimeDelta::days(1);
+    let window = Span::new(Tick::floor(begin), Tick::floor(begin + TimeDelta::days(60)));
+    let agenda = app.app().store.agenda(&app.tenant(), &ADA.parse().unwrap(), window).await.unwrap();
+    let starts: Vec<_> = agenda.iter().map(|entry| entry.start).collect();
+    assert_eq!(starts, [app.bookings().await[0].booking.start]);
 }
 
 async fn host(app: &TestApp) -> Value {
@@ -506,13 +516,12 @@ async fn a_walk_that_dies_anywhere_is_gone_on_with() {
         };
         let message = |job: &str| {
             let (tenant, job) = (app.tenant(), job.parse().unwrap());
-            holdfast::flows::QueueMessage::Job { tenant, job }
+            flows::QueueMessage::Job { tenant, job }
         };
         let job = move_to(calendars.next().unwrap()).await;
         let first = message(&job);
-        let (done, points): (_, Vec<Point>) = app
-            .record(|process| async move { holdfast::flows::handle_message(&process, &first).await.is_ok() })
-            .await;
+        let (done, points): (_, Vec<Point>) =
+            app.record(|process| async move { flows::handle_message(&process, &first).await.is_ok() }).await;
         assert!(done && points.len() > 10, "{points:?}");
         for (nth, point) in points.iter().enumerate() {
             let death = [Death::Unsent, Death::Unheard, Death::UnderWay][nth % 3];
@@ -521,7 +530,7 @@ async fn a_walk_that_dies_anywhere_is_gone_on_with() {
             let message = message(&job);
             let crashed = app
                 .crash(point, death, |process| async move {
-                    holdfast::flows::handle_message(&process, &message).await.is_ok()
+                    flows::handle_message(&process, &message).await.is_ok()
                 })
                 .await;
             app.tick_for(2).await;
@@ -607,6 +616,25 @@ async fn one_tenants_disconnect_leaves_the_grant_of_another_alone() {
 }
 
 #[tokio::test]
+async fn a_disconnect_beside_a_key_service_that_refuses_gives_the_grant_back_later() {
+    let app = start(Names::Ours).await;
+    let id = app.connect(ADA, ONE).await;
+    app.local.kms.deny();
+    let (scope, leaving) = (Scope::Tenant(app.tenant()), Leaving::default());
+    // A process that remembers no key.
+    let done = flows::disconnect(&app.process(), &scope, &id.parse().unwrap(), leaving).await.unwrap();
+    assert_eq!(done.integration.status.as_str(), "disconnected");
+    assert!(app.google().is_connected(ONE));
+    assert_eq!(app.leftovers(&id).await, ["access", "refresh"]);
+    app.local.kms.enable();
+    app.tick_for(2).await;
+    assert!(!app.google().is_connected(ONE));
+    assert_eq!(app.leftovers(&id).await, Vec::<String>::new());
+    let is_member = |item: &Value| item["sk"]["S"] == "ACCOUNT";
+    assert!(!app.items().await.iter().any(is_member), "nobody has the account any more");
+}
+
+#[tokio::test]
 async fn a_connect_between_the_last_leave_and_the_revoke_keeps_its_grant() {
     let app = start(Names::Ours).await;
     let ours = app.connect(ADA, ONE).await;
@@ -686,7 +714,7 @@ async fn rule_1_a_push_reads_the_entry_first_and_stops_when_it_is_not_due() {
         let key = entry(&app).await.key();
         app.local.dynamodb.faults.take_calls();
         app.google().faults.take_calls();
-        holdfast::flows::push(&app.process(), &key).await.unwrap();
+        flows::push(&app.process(), &key).await.unwrap();
         let calls = app.local.dynamodb.faults.take_calls();
         assert_eq!(calls.iter().map(|call| call.op.as_str()).collect::<Vec<_>>(), ["GetItem"], "{names:?}");
         assert_eq!(app.google().faults.take_calls().len(), 0, "{names:?}");
@@ -737,26 +765,14 @@ async fn rule_6_an_attempt_is_recorded_before_the_insert_and_an_overtaken_push_l
             assert_eq!(attempts, [(ONE, 0, tried.span())], "{names:?}");
             let process = app.process();
             let record = app.bookings().await.remove(0);
-            let to = holdfast::flows::NewTime {
-                start: record.booking.start + holdfast::domain::Ticks::ONE,
-                length: None,
-            };
-            let scope = holdfast::domain::Scope::Tenant(app.tenant());
-            Box::pin(holdfast::flows::reschedule(&process, &scope, &record.booking.id, to, None))
-                .await
-                .unwrap();
+            let to = flows::NewTime { start: record.booking.start + Ticks::ONE, length: None };
+            let scope = Scope::Tenant(app.tenant());
+            Box::pin(flows::reschedule(&process, &scope, &record.booking.id, to, None)).await.unwrap();
             insert.open();
         });
         made.expect(201);
         app.tick_for(3).await;
-        // One entry, where the booking is.
-        let window = holdfast::domain::Span::new(
-            holdfast::domain::Tick::floor(app.now()),
-            holdfast::domain::Tick::floor(app.now() + TimeDelta::days(30)),
-        );
-        let agenda = app.app().store.agenda(&app.tenant(), &ADA.parse().unwrap(), window).await.unwrap();
-        let booking = app.bookings().await.remove(0).booking;
-        assert_eq!(agenda.iter().map(|entry| entry.start).collect::<Vec<_>>(), [booking.start], "{names:?}");
+        assert_one_entry(&app).await;
         assert_eq!(app.our_events(ONE, ONE).len(), 1, "{names:?}");
         assert_all(&app, CalendarSync::Synced).await;
     }
@@ -770,24 +786,17 @@ async fn rule_5_a_walk_that_meets_an_entry_just_moved_creates_none_in_its_old_pl
         let bookings = booked(&app, 1).await;
         let changed = write_to(&app, &json!({ "integration": id, "calendar": FAMILY })).await;
         let job = changed["placing_job"].as_str().unwrap().parse().unwrap();
-        let message = holdfast::flows::QueueMessage::Job { tenant: app.tenant(), job };
+        let message = flows::QueueMessage::Job { tenant: app.tenant(), job };
         let process = app.process();
         let mut made_due = app.local.dynamodb.faults.gate("UpdateItem", When::Before);
-        let (done, ()) = futures::join!(holdfast::flows::handle_message(&process, &message), async {
+        let (done, ()) = futures::join!(flows::handle_message(&process, &message), async {
             made_due.reached().await;
             app.reschedule(&bookings[0], &slot(3)).await.expect(200);
             made_due.open();
         });
         done.unwrap();
         app.tick_for(2).await;
-        let begin = app.now() - TimeDelta::days(1);
-        let window = holdfast::domain::Span::new(
-            holdfast::domain::Tick::floor(begin),
-            holdfast::domain::Tick::floor(begin + TimeDelta::days(60)),
-        );
-        let agenda = app.app().store.agenda(&app.tenant(), &ADA.parse().unwrap(), window).await.unwrap();
-        let starts: Vec<_> = agenda.iter().map(|entry| entry.start).collect();
-        assert_eq!(starts, [app.bookings().await[0].booking.start], "{names:?}");
+        assert_one_entry(&app).await;
         assert_eq!(standing(&app, ONE, FAMILY), once(&bookings), "{names:?}");
         assert_eq!(standing(&app, ONE, ONE), BTreeMap::new(), "{names:?}");
     }
@@ -924,8 +933,8 @@ async fn rule_19_a_walk_that_was_replaced_does_nothing_any_more() {
         let job =
             async |id: &str| app.app().store.job(&app.tenant(), &id.parse().unwrap()).await.unwrap().unwrap();
         let (tenant, job_id) = (app.tenant(), first.parse().unwrap());
-        let message = holdfast::flows::QueueMessage::Job { tenant, job: job_id };
-        holdfast::flows::handle_message(&app.process(), &message).await.unwrap();
+        let message = flows::QueueMessage::Job { tenant, job: job_id };
+        flows::handle_message(&app.process(), &message).await.unwrap();
         let replaced = job(&first).await;
         assert_eq!((replaced.status, replaced.done), (JobStatus::Void, 0), "{names:?}");
         assert_eq!(job(&second).await.status, JobStatus::Running, "{names:?}");

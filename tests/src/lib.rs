@@ -404,7 +404,7 @@ impl Drop for TestApp {
 pub fn google_event_id(booking: &str, host: &str, generation: u32) -> String {
     let (_, booking) = booking.split_once('_').expect("a booking's id");
     let (_, host) = host.split_once('_').expect("a host's id");
-    let host: String = host.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let host = host.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     format!("hf{booking}h{host}g{generation:x}")
 }
 

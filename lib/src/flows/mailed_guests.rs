@@ -15,7 +15,7 @@ const AHEAD_DAYS: i64 = 800;
 #[error("the provider of the calendar would mail {guests} guests that their event is cancelled")]
 pub struct WouldMailGuests {
     /// How many.
-    pub guests: usize,
+    pub guests: u32,
 }
 
 /// How many guests the providers would mail if the events of a host's bookings were removed from these calendars.
@@ -40,6 +40,6 @@ pub(in crate::flows) async fn mails_guests(
         let is_upcoming = entry.status.wants_event() && now < entry.end.instant();
         is_upcoming && stands_in.any(|at| items.integration(&at.integration).is_some_and(mails))
     };
-    let guests = entries.iter().filter(is_mailed).count();
+    let guests = u32::try_from(entries.iter().filter(is_mailed).count()).unwrap_or(u32::MAX);
     Ok(if guests == 0 { Ok(()) } else { Err(WouldMailGuests { guests }) })
 }

@@ -102,7 +102,8 @@ pub struct Problem {
     #[schema(schema_with = codes)]
     code: &'static str,
     /// For people.
-    title: String,
+    #[schema(value_type = String)]
+    title: Box<str>,
     /// Every field that was wrong.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<FieldError>, required = false)]
@@ -113,8 +114,8 @@ pub struct Problem {
     alternatives: Option<Box<[SlotView]>>,
     /// How many guests a provider would mail.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = u64, required = false)]
-    guests: Option<usize>,
+    #[schema(value_type = u32, required = false)]
+    guests: Option<u32>,
     #[serde(skip)]
     retry_after: Option<u32>,
     #[serde(skip)]
@@ -149,7 +150,7 @@ impl Problem {
             kind: Kind(code),
             status: status.as_u16(),
             code,
-            title: title.into(),
+            title: title.into().into_boxed_str(),
             errors: Box::default(),
             alternatives: None,
             guests: None,

@@ -516,7 +516,16 @@ impl Calendar for Google {
                     Ok(_) | Err(_) => Err(refused),
                 }
             }
-            refused => Err(refused),
+            CalendarError::Revoked
+            | CalendarError::Unauthorized
+            | CalendarError::Denied { .. }
+            | CalendarError::Throttled { .. }
+            | CalendarError::NotFound
+            | CalendarError::Gone
+            | CalendarError::CursorExpired
+            | CalendarError::Rejected { .. }
+            | CalendarError::Unreachable
+            | CalendarError::Unreadable => Err(refused),
         }
     }
 

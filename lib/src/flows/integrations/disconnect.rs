@@ -96,6 +96,11 @@ pub(in crate::flows) async fn clear(app: &App, integration: &Integration) -> Res
     match revoke(app, integration, Instant::now() + REVOKE_TIMEOUT).await {
         Ok(()) => {}
         Err(AccessError::Store(error)) => return Err(error),
+        // Without the deployment's key the account is not left, and the next one to leave it would not be the last.
+        Err(AccessError::Key(error)) if !is_late => {
+            tracing::warn!(integration = %integration.id, %error, "the grant is to be revoked later");
+            return app.store.postpone_clearing(integration, now + RETRY_AFTER).await;
+        }
         Err(error) => {
             tracing::warn!(integration = %integration.id, %error, "the grant could not be revoked");
         }

@@ -15,7 +15,7 @@ use crate::domain::{
 use crate::flows::bookings::error::BookingError;
 use crate::flows::catalog::new_id;
 use crate::flows::change::{change, unless_lost};
-use crate::flows::sync::push::push;
+use crate::flows::sync::push::push_until;
 use crate::store::StoreError;
 
 /// Entries in one page.
@@ -52,7 +52,7 @@ pub(super) async fn place_page(
     for entry in entries {
         let key = entry.key();
         if make_due(app, &items, entry).await? && Instant::now() < deadline {
-            Box::pin(push(app, &key)).await?;
+            Box::pin(push_until(app, &key, deadline)).await?;
         }
     }
     let next = last.filter(|_| !is_end).map(|last| JobCursor::Agenda { after: Some(last) });

@@ -192,8 +192,11 @@ impl<'a> Event<'_, 'a> {
             match self.delete_attempt(attempt, notify).await? {
                 // Found, it is known by its name.
                 Removal::Kept(event) => unreached.leftovers.push(Leftover { event, etag: None }),
-                removed if unreached.add(&removed) => unreached.attempts.push(attempt.clone()),
-                _gone => {}
+                removed @ (Removal::Done | Removal::Parked | Removal::Unreachable) => {
+                    if unreached.add(&removed) {
+                        unreached.attempts.push(attempt.clone());
+                    }
+                }
             }
         }
         Ok(())

@@ -41,7 +41,16 @@ pub(in crate::flows) fn request_lease(now: DateTime<Utc>) -> Lease {
 /// Pushes an entry that is due. Writes nothing when nothing is due, and leaves an entry to the worker that has its
 /// lease.
 pub async fn push(app: &App, key: &EntryKey) -> Result<(), StoreError> {
-    push_due(app, key, Mode::Due).await
+    push_due(app, key, Mode::Due, Instant::now() + PUSH_TIMEOUT).await
+}
+
+/// The same by a caller that has less time.
+pub(in crate::flows) async fn push_until(
+    app: &App,
+    key: &EntryKey,
+    deadline: Instant,
+) -> Result<(), StoreError> {
+    push_due(app, key, Mode::Due, deadline.min(Instant::now() + PUSH_TIMEOUT)).await
 }
 
 /// Pushes an entry that the dispatch has handed out by making it due again at this time. It has been done, or has come
@@ -51,11 +60,11 @@ pub(in crate::flows) async fn push_handed_out(
     key: &EntryKey,
     due_again_at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    push_due(app, key, Mode::HandedOut(due_again_at)).await
+    push_due(app, key, Mode::HandedOut(due_again_at), Instant::now() + PUSH_TIMEOUT).await
 }
 
-async fn push_due(app: &App, key: &EntryKey, mode: Mode) -> Result<(), StoreError> {
-    let worker = Worker::new(app, request_lease(app.clock.now()), mode, Instant::now() + PUSH_TIMEOUT);
+async fn push_due(app: &App, key: &EntryKey, mode: Mode, deadline: Instant) -> Result<(), StoreError> {
+    let worker = Worker::new(app, request_lease(app.clock.now()), mode, deadline);
     Box::pin(worker.run(Target::Read(key.clone()))).await.map(|_| ())
 }
 
