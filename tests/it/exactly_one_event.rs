@@ -482,6 +482,34 @@ async fn settings_changed_while_a_pull_is_at_work_make_it_void() {
 }
 
 #[tokio::test]
+async fn settings_written_after_one_pull_and_beside_another_make_the_second_void() {
+    let (app, integration) = connected().await;
+    let school_run = "2026-11-27T16:30:00Z";
+    let settings = json!({ "conflict_calendars": [ADA_ACCOUNT, FAMILY] });
+    let mut write = app.local.dynamodb.faults.gate("TransactWriteItems", When::Before);
+    let (changed, pulled) = join!(app.set_integration(&integration, &settings), async {
+        write.reached().await;
+        // What the settings were decided from is history: the first pull has raised the version.
+        assert_eq!(app.sync(&integration).await.expect(200)["outcome"], "done");
+        let mut list = gate(&app, "events.list", When::After);
+        let (pulled, ()) = join!(app.sync(&integration), async {
+            list.reached().await;
+            write.open();
+            while app.integration(&integration).await["conflict_calendars"] != settings["conflict_calendars"]
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            list.open();
+        });
+        pulled
+    });
+    changed.expect(200);
+    assert_eq!(pulled.expect(200)["outcome"], "superseded");
+    app.tick_for(1).await;
+    assert!(!app.is_offered("intro", school_run).await);
+}
+
+#[tokio::test]
 async fn settings_changed_within_the_second_of_the_first_pull_make_it_void() {
     let app = TestApp::without_stream().await;
     let (url, cookie) = app.begin_connect(ADA).await;
@@ -551,18 +579,24 @@ async fn an_event_of_no_known_booking_blocks_and_a_second_one_of_a_booking_is_re
     let booking = booked(&app, TEN).await;
     let live: BookingId = booking["id"].as_str().unwrap().parse().unwrap();
     let nobody: BookingId = "bkg_0123456789abcdefghijklmn".parse().unwrap();
+    let token = hold(&app, THREE).await;
     for (of, generation) in [(&nobody, 0), (&live, 3)] {
         let mut orphan = marked(&integration, of.as_str(), THREE);
         orphan.id = Some(tests::google_event_id(of.as_str(), ADA, generation));
         app.google().add_event(ADA_ACCOUNT, ADA_ACCOUNT, orphan);
     }
     assert_eq!(app.our_events(ADA_ACCOUNT, ADA_ACCOUNT).len(), 3);
+    // It is seen before any pull, too.
+    app.pass(TimeDelta::minutes(3));
+    app.confirm(&token).await.expect_problem(409, "slot-taken");
     let pulled = app.sync(&integration).await;
     assert_eq!(pulled.expect(200)["removed_events"], 1);
     let left = app.our_events(ADA_ACCOUNT, ADA_ACCOUNT);
     let of_nobody = left.iter().find(|event| event.to_string().contains(nobody.as_str())).unwrap();
     assert!(!app.is_offered("intro", THREE).await, "another deployment may have written it");
     app.google().remove_event(ADA_ACCOUNT, ADA_ACCOUNT, of_nobody["id"].as_str().unwrap());
+    // The hold has ended by then.
+    app.pass(TimeDelta::minutes(3));
     app.sync(&integration).await.expect(200);
     agree(&app, 1).await;
     assert!(app.is_offered("intro", THREE).await);

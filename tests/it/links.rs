@@ -136,6 +136,9 @@ async fn who_connects_the_same_account_again_has_every_event_again_once() {
         let bookings = booked(&app, 6).await;
         let mails = Mails::of(&app);
         disconnect(&app, &id).await.expect(200);
+        // Where a grant cannot be given back, it is only forgotten.
+        assert_eq!(app.google().is_connected(ONE), names == Names::Theirs);
+        assert_eq!(app.leftovers(&id).await, Vec::<String>::new());
         assert_eq!(standing(&app, ONE, ONE), BTreeMap::new());
         assert_all(&app, CalendarSync::Off).await;
         assert_eq!(app.connect(ADA, ONE).await, id);
@@ -301,6 +304,29 @@ async fn of_two_accounts_bookings_go_where_write_to_says() {
         app.sync(integration).await.expect(200);
     }
     assert!(app.is_offered("intro", &slot(0)).await);
+}
+
+#[tokio::test]
+async fn an_event_of_ours_takes_no_time_of_its_own_whoever_names_it() {
+    for names in BOTH {
+        let app = start(names).await;
+        let id = app.connect(ADA, ONE).await;
+        let bookings = booked(&app, 2).await;
+        // The event stays where the booking was, and that of the other stays although it is cancelled.
+        app.google().faults.always("events.patch", errors::backend_error(503));
+        app.google().faults.always("events.delete", errors::backend_error(503));
+        app.reschedule(&bookings[0], &slot(4)).await.expect(200);
+        app.cancel(&bookings[1]).await.expect(200);
+        assert_eq!(app.sync(&id).await.expect(200)["outcome"], "done");
+        assert_eq!(standing(&app, ONE, ONE), once(&bookings));
+        for free in [0, 1] {
+            assert!(app.is_offered("intro", &slot(free)).await, "{names:?} {free}");
+        }
+        assert!(!app.is_offered("intro", &slot(4)).await);
+        // The same when a booking asks the calendar.
+        app.pass(TimeDelta::minutes(3));
+        app.book_slot("intro", &slot(0)).await.expect(201);
+    }
 }
 
 #[tokio::test]
@@ -697,6 +723,29 @@ async fn a_grant_that_is_gone_is_tried_once_a_day_and_a_good_token_ends_that() {
     app.tick_for(1).await;
     assert_eq!(app.integration(&id).await["status"], "needs_reauth");
     assert_eq!(app.sync(&id).await.expect(200)["outcome"], "done");
+    assert_eq!(app.integration(&id).await["status"], "connected");
+}
+
+#[tokio::test]
+async fn a_good_token_that_arrives_late_makes_up_for_somebodys_refusal() {
+    let app = start(Names::Ours).await;
+    let id = app.connect(ADA, ONE).await;
+    app.pass(TimeDelta::hours(2));
+    let mut token = app.google().faults.gate("token", When::After);
+    let (slow, process) = (app.process(), app.process());
+    let (scope, integration) = (Scope::Tenant(app.tenant()), id.parse().unwrap());
+    let (listed, ()) = futures::join!(flows::list_calendars(&slow, &scope, &integration), async {
+        token.reached().await;
+        // Whoever refreshes is gone for too long; the next one's token is refused.
+        app.pass(TimeDelta::seconds(21));
+        app.google().faults.next("token", fakes::Fault::json(400, &json!({ "error": "invalid_grant" })));
+        flows::list_calendars(&process, &scope, &integration).await.unwrap_err();
+        assert_eq!(app.integration(&id).await["status"], "needs_reauth");
+        token.open();
+    });
+    assert!(!listed.unwrap().is_empty());
+    assert_eq!(app.integration(&id).await["status"], "connected");
+    app.tick_for(1).await;
     assert_eq!(app.integration(&id).await["status"], "connected");
 }
 

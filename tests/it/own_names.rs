@@ -12,7 +12,7 @@ use holdfast::calendars::{
 use holdfast::domain::ProviderKind;
 
 /// Google behind a provider that names events itself and keeps to the key under which one is created. It keeps no marks,
-/// and mails the guests of every event that it deletes.
+/// mails the guests of every event that it deletes, and takes no grant back.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnNames(Arc<dyn Calendar>);
 
@@ -22,7 +22,7 @@ impl OwnNames {
         let google = calendars.of(ProviderKind::Google).map(|google| Provider {
             auth: Arc::clone(&google.auth),
             calendar: Arc::new(Self(Arc::clone(&google.calendar))),
-            capabilities: Capabilities { silent_delete: false, ..google.capabilities },
+            capabilities: Capabilities { silent_delete: false, revoke: false, ..google.capabilities },
         });
         Calendars::new(google.map(|google| (ProviderKind::Google, google)))
     }

@@ -157,14 +157,6 @@ pub(super) fn new_tokens(integration: &Integration, tokens: &SealedTokens) -> Ch
     with_tokens(change, tokens).value(":zero", number(0)).value(":one", number(1))
 }
 
-/// What was read of the tokens before is not to be written any more. They stay until they are not needed.
-pub(super) fn without_tokens(integration: &Integration) -> Change {
-    Change::update(key_of(integration), "SET #tokens = if_not_exists(#tokens, :zero) + :one")
-        .name("#tokens", VERSION)
-        .value(":zero", number(0))
-        .value(":one", number(1))
-}
-
 /// The tokens in an item, if it has any.
 pub(super) fn read_tokens(mut item: Item) -> Result<Option<SealedTokens>, StoreError> {
     let mut bytes = |name: &str| match item.remove(name) {

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::credentials::SealedTokens;
-use self::credentials::{new_tokens, read_tokens, without_tokens};
+use self::credentials::{new_tokens, read_tokens};
 use self::settings::{check_disconnected, key_of, settings_part, still_disconnected, stored};
 pub use self::sync::PullOutcome;
 use self::sync::{DAYS_AT_ONCE, sync_change};
@@ -115,8 +115,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Writes the changed settings under the revision and the version that were read, and raises both. Tokens of one that
-    /// is disconnected by this are not to be written by anybody who has read them before.
+    /// Writes the changed settings under the revision and the version that were read, and raises both.
     pub async fn change_integration(
         &self,
         before: &Integration,
@@ -124,9 +123,6 @@ impl Store {
         placing: Option<&Placing<'_>>,
     ) -> Result<Integration, StoreError> {
         let (mut changes, after) = settings_change(before, after)?;
-        if before.is_live() && !after.is_live() {
-            changes.push(without_tokens(&after));
-        }
         if let Some(placing) = placing {
             changes.extend(placing.changes()?);
         }
