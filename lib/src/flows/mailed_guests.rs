@@ -1,14 +1,9 @@
 //! Providers that mail the guests of every event that is removed: what stands behind a booking that takes place is removed
 //! from them only when somebody who was told how many guests that mails has chosen it.
 
-use chrono::TimeDelta;
-
 use crate::app::App;
-use crate::domain::{AgendaEntry, CalendarRef, HostItems, Integration, Scope, Span, Tick, Ticks};
+use crate::domain::{AgendaEntry, CalendarRef, HostItems, Integration, Scope};
 use crate::store::StoreError;
-
-/// No booking starts later.
-const AHEAD_DAYS: i64 = 800;
 
 /// A provider would mail guests that their event is cancelled, although their booking stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,9 +27,7 @@ pub(in crate::flows) async fn mails_guests(
         return Ok(Ok(()));
     }
     let now = app.clock.now();
-    let begun = Tick::floor(now) - Ticks::LONGEST_CLAIM;
-    let ahead = Span::new(begun, Tick::floor(now + TimeDelta::days(AHEAD_DAYS)));
-    let entries = app.store.agenda(scope.tenant(), &items.host.id, ahead).await?;
+    let entries = app.store.agenda_ahead(scope.tenant(), &items.host.id).await?;
     let is_mailed = |entry: &&AgendaEntry| {
         let mut stands_in = entry.may_stand_in().filter(|at| is_removed_from(at));
         let is_upcoming = entry.status.wants_event() && now < entry.end.instant();

@@ -24,7 +24,7 @@ use super::due::shard;
 use super::item::{diff, number, read, text, write};
 use super::key::{self, Key};
 use super::{Item, Store, StoreError};
-use crate::domain::{AgendaEntry, EntryKey, HostId, Lease, Span, Tenant, Tick};
+use crate::domain::{AgendaEntry, EntryKey, HostId, Lease, Span, Tenant, Tick, Ticks};
 
 impl Store {
     /// One entry, strongly consistent; `None` when there is none there (any more).
@@ -49,6 +49,18 @@ impl Store {
     async fn read_entries(&self, keys: &[EntryKey], strong: bool) -> Result<Vec<AgendaEntry>, StoreError> {
         let keys: Vec<Key> = keys.iter().map(Key::entry).collect();
         self.batch_of(&keys, strong).await?.into_iter().map(from_item).collect()
+    }
+
+    /// One host's entries of all bookings that are not over, and of those of today. Strongly consistent.
+    pub async fn agenda_ahead(&self, tenant: &Tenant, host: &HostId) -> Result<Vec<AgendaEntry>, StoreError> {
+        let first = Tick::floor(self.clock.now()).day().start() - Ticks::LONGEST_CLAIM;
+        let values = [
+            (":pk", text(key::host_partition(tenant, host))),
+            (":from", text(key::agenda_sort(first, ""))),
+            (":to", text(format!("{}~", key::AGENDA_PREFIX))),
+        ];
+        let items = self.query("pk = :pk AND sk BETWEEN :from AND :to", &values, true).await?;
+        items.into_iter().map(from_item).collect()
     }
 
     /// A host's agenda: every entry that starts within this time, in order, strongly consistent.

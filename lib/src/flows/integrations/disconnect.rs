@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::calendars::CalendarError;
 use crate::domain::{
     AccountEvent, AgendaEntry, Day, HostId, Integration, IntegrationId, IntegrationStatus, JobStatus, Scope,
-    Span, Tenant, Tick, Ticks,
+    Tenant, Tick,
 };
 use crate::flows::change::unless_lost;
 use crate::flows::integrations::account_hash;
@@ -134,9 +134,7 @@ async fn clear_busy(app: &App, integration: &Integration) -> Result<(), StoreErr
 /// The entries of bookings that are not over, with something at this account, that pushes are still to look after.
 async fn entries_at_work(app: &App, integration: &Integration) -> Result<Vec<AgendaEntry>, StoreError> {
     let now = app.clock.now();
-    let begun = Tick::floor(now - TimeDelta::minutes(Ticks::LONGEST_CLAIM.minutes()));
-    let ahead = Span::new(begun, Tick::floor(now + TimeDelta::days(AHEAD_DAYS)));
-    let mut entries = app.store.agenda(&integration.tenant, &integration.host, ahead).await?;
+    let mut entries = app.store.agenda_ahead(&integration.tenant, &integration.host).await?;
     entries.retain(|entry| {
         now < entry.end.instant() && entry.due_at.is_some() && entry.may_stand_at(&integration.id)
     });

@@ -257,7 +257,9 @@ pub(in crate::flows) async fn change_integration(
             mails_guests(app, scope, &items, may_mail_guests, is_left).await??;
         }
         let host = &items.host;
-        let placing = job.as_ref().map(|job| Placing { host, write_to, mails_guests: may_mail_guests, job });
+        // Of what a disconnect removes, the integration itself says so.
+        let mails_guests = may_mail_guests && write_to != host.write_to;
+        let placing = job.as_ref().map(|job| Placing { host, write_to, mails_guests, job });
         let changed = app.store.change_integration(&before, after, placing.as_ref()).await;
         Ok::<_, IntegrationError>(unless_lost(changed)?.map(|changed| (changed, job)))
     })

@@ -27,8 +27,6 @@ pub(in crate::flows) const LEASE: TimeDelta = TimeDelta::seconds(60);
 const PULL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bookings are offered this far ahead when the host has no event type yet.
 const DEFAULT_WINDOW_DAYS: i32 = 30;
-/// No booking starts later.
-const AHEAD_DAYS: i64 = 800;
 /// How long a listing of an account's calendars is gone by.
 const CALENDARS_LAST: TimeDelta = TimeDelta::days(1);
 
@@ -159,7 +157,7 @@ pub(in crate::flows) async fn busy_now(
     if let Some(error) = unreadable(integration, &busy) {
         return Err(error.into());
     }
-    let agenda = agenda_for(app, integration, &busy, app.clock.now()).await?;
+    let agenda = agenda_for(app, integration, &busy).await?;
     let events = busy.events.iter().filter(|(calendar, event)| {
         let at = at(integration, calendar);
         match Ours::of(&at, event, &agenda) {
@@ -188,12 +186,13 @@ async fn read(
 ) -> Result<Read, AccessError> {
     let deadline = Instant::now() + PULL_TIMEOUT;
     let (busy, mut session) = ask(app, integration, tokens, window, deadline).await?;
-    let agenda = agenda_for(app, integration, &busy, app.clock.now()).await?;
+    let agenda = agenda_for(app, integration, &busy).await?;
+    let is_silent = session.capabilities().silent_delete;
     let mut removed = 0;
     let mut unreadable = unreadable(integration, &busy);
     let mut spans = busy.spans;
     for (calendar, event) in &busy.events {
-        match fate(&at(integration, calendar), integration, event, &agenda) {
+        match fate(&at(integration, calendar), integration, event, &agenda, is_silent) {
             Fate::Keep => {}
             Fate::Block => spans.push(event.span),
             Fate::Remove => {
@@ -309,7 +308,13 @@ enum Fate {
     Remove,
 }
 
-fn fate(at: &CalendarRef, integration: &Integration, event: &CalendarEvent, agenda: &[AgendaEntry]) -> Fate {
+fn fate(
+    at: &CalendarRef,
+    integration: &Integration,
+    event: &CalendarEvent,
+    agenda: &[AgendaEntry],
+    is_silent: bool,
+) -> Fate {
     let block_if = |blocks: bool| if blocks { Fate::Block } else { Fate::Keep };
     let entry = match Ours::of(at, event, agenda) {
         Ours::No => return block_if(blocks(integration, at, event)),
@@ -331,7 +336,11 @@ fn fate(at: &CalendarRef, integration: &Integration, event: &CalendarEvent, agen
         None => is_of_attempt(at, event, entry),
     };
     // What is recorded is a push's to remove, also when bookings are written elsewhere by now.
-    if !entry.status.wants_event() || !is_current { Fate::Remove } else { block_if(is_moved) }
+    if !entry.status.wants_event() || !is_current && is_silent {
+        return Fate::Remove;
+    }
+    // Where its removal would mail the guests of a booking that stands, a second event stays, and is busy.
+    block_if(if is_current { is_moved } else { event.blocks })
 }
 
 /// Whether an event of ours stands where its live booking does not, and would block there: because a person has moved it,
@@ -363,14 +372,11 @@ async fn agenda_for(
     app: &App,
     integration: &Integration,
     busy: &Busy,
-    now: DateTime<Utc>,
 ) -> Result<Vec<AgendaEntry>, StoreError> {
     if busy.events.is_empty() {
         return Ok(Vec::new());
     }
-    let first = Tick::floor(now).day().start() - Ticks::LONGEST_CLAIM;
-    let last = Tick::floor(now + TimeDelta::days(AHEAD_DAYS));
-    app.store.agenda(&integration.tenant, &integration.host, Span::new(first, last)).await
+    app.store.agenda_ahead(&integration.tenant, &integration.host).await
 }
 
 /// From the start of today to the end of the longest booking window, with room for the longest claim.

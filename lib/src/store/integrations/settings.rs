@@ -6,7 +6,7 @@ use crate::store::item::{diff, number, text, write};
 use crate::store::key::Key;
 use crate::store::{Item, StoreError};
 
-/// Only while nobody has connected it again since it was read.
+/// Only if it was not connected again since it was read.
 pub(super) fn still_disconnected(change: Change, integration: &Integration) -> Change {
     change
         .when("#status = :disconnected AND #revision = :revision")

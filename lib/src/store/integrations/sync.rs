@@ -100,6 +100,11 @@ impl Store {
             // An item is given for each condition that did not hold: the sync state's is the last.
             let sync =
                 found.next_back().flatten().map(|item| read::<SyncState>("sync state", item)).transpose()?;
+            let settings = found.next_back().flatten().filter(|_| has_settings);
+            if sync.is_none() && settings.is_none() {
+                // Removed meanwhile.
+                return Err(StoreError::Conflict(Vec::new()));
+            }
             if let Some(sync) = sync {
                 if stored_state(&after, &sync)? == stored_sync(&after)? {
                     return Ok(after);
@@ -115,7 +120,6 @@ impl Store {
                 }
                 now.sync = sync;
             }
-            let settings = found.next_back().flatten().filter(|_| has_settings);
             if let Some(item) = settings {
                 let settings = read_integration(item)?;
                 (after.status, after.revision) = (settings.status, settings.revision);
